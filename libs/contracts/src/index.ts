@@ -1,0 +1,4 @@
+export * from './call-context.js';
+export * from './errors.js';
+export * from './ids.js';
+export * from './store-messages.js';

@@ -1,0 +1,22 @@
+/**
+ * Where the catalog lies in the store: the table `catalog`, in it one row of all films and one row per genre, each film an
+ * item under its id. A film is stored once per row, so a page of a genre is a page of one row.
+ */
+import { type RowKey, TriptychError } from '@app/contracts';
+
+const TABLE = 'catalog';
+
+export const ALL_FILMS: RowKey = { table: TABLE, row: 'films' };
+
+/** Says that the catalog was loaded to its end, and which: the item is named by its edition. */
+export const CATALOG_LOADED: RowKey = { table: TABLE, row: 'loaded' };
+
+/**
+ * @param genre as people write it, in any case
+ * @throws REQUEST_INVALID when it has neither letter nor digit, so that nothing of it can stand in an id
+ */
+export function genreRow(genre: string): RowKey {
+  const slug = genre.normalize('NFD').toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
+  if (slug === '') throw new TriptychError('REQUEST_INVALID', 'genre: has neither letter nor digit');
+  return { table: TABLE, row: `genre.${slug}` };
+}

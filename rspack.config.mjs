@@ -1,0 +1,75 @@
+/**
+ * One bundler configuration for `npm run build` (scripts/build.mjs: every program at once) and for `nest build <app>`
+ * (nest-cli.json: one at a time), so that both give the same files under dist/.
+ *
+ * Our own sources are bundled, aliases (@app/...) resolved; packages stay in node_modules and are imported at run time,
+ * because several hold native code.
+ */
+import { builtinModules } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = path.dirname(fileURLToPath(import.meta.url));
+
+/**
+ * @param {Record<string, string>} entry output name without extension, for example `apps/gateway/main`, to source file
+ * @param {string} outputPath folder that the names are relative to
+ */
+export function configurationOf(entry, outputPath = path.join(root, 'dist')) {
+  return {
+    context: root,
+    mode: 'none',
+    target: 'node',
+    devtool: 'source-map',
+    entry,
+    output: {
+      path: outputPath,
+      filename: '[name].js',
+      module: true,
+      library: { type: 'module' },
+      chunkFormat: 'module',
+      chunkLoading: 'import',
+      // Every bundle lies at dist/apps/<program>/<name>.js, three levels below the sources' root.
+      devtoolModuleFilenameTemplate: '../../../[resource-path]',
+    },
+    externalsPresets: { node: false },
+    externals: [
+      ({ request }, callback) => {
+        const ours = request.startsWith('.') || request.startsWith('@app/') || path.isAbsolute(request);
+        if (ours) return callback();
+        callback(null, builtinModules.includes(`node:${request}`) || (builtinModules.includes(request) && !request.startsWith('node:')) ? `node:${request}` : request, 'module');
+      },
+    ],
+    resolve: {
+      extensions: ['.ts', '.js'],
+      extensionAlias: { '.js': ['.ts', '.js'] },
+      tsConfig: path.join(root, 'tsconfig.base.json'),
+    },
+    module: {
+      // `import.meta.url` and `new URL(..., import.meta.url)` mean the file in dist/, not the place it was built from.
+      parser: { javascript: { importMeta: false, url: false } },
+      rules: [
+        {
+          test: /\.ts$/,
+          type: 'javascript/esm',
+          loader: 'builtin:swc-loader',
+          options: {
+            jsc: {
+              target: 'es2023',
+              keepClassNames: true,
+              parser: { syntax: 'typescript', decorators: true },
+              transform: { legacyDecorator: true, decoratorMetadata: true },
+            },
+          },
+        },
+      ],
+    },
+    optimization: { nodeEnv: false },
+    node: { __filename: false, __dirname: false },
+  };
+}
+
+/** What `nest build` calls, with its own defaults, of which only the entry and the name of the output are taken. */
+export default function forNest(defaults) {
+  return configurationOf({ [defaults.output.filename.replace(/\.js$/, '')]: defaults.entry });
+}

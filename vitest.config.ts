@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** Unit tests: beside the code, in one process, in virtual time. Run by `npm test`. */
+export default defineConfig({
+  resolve: { tsconfigPaths: true },
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  test: {
+    globals: true,
+    include: ['{apps,libs,test,bench}/**/*.spec.ts'],
+    setupFiles: process.env.TRIPTYCH_PROPERTY_FACTOR ? ['test/support/property-factor.ts'] : [],
+    testTimeout: process.env.TRIPTYCH_PROPERTY_FACTOR ? 10 * 60_000 : 10_000,
+  },
+});
