@@ -1,0 +1,14 @@
+export type { CallOutcome, ErrorVerdict } from './call-outcome.js';
+export { judgeByErrorTable } from './call-outcome.js';
+export type { WindowReading } from './call-window.js';
+export type { CallWindowPolicy, CircuitPolicy } from './circuit-policy.js';
+export { storeRead, storeWrite } from './circuit-policy.js';
+export type { CircuitMaker, CircuitPolicies } from './circuit-registry.js';
+export { CircuitRegistry } from './circuit-registry.js';
+export { watchStatistics } from './circuit-statistics.js';
+export type { Circuit, CircuitState, CircuitStatistics, Transition } from './circuit.js';
+export { throughCircuit } from './circuit.js';
+export type { CircuitModuleOptions } from './circuit.module.js';
+export { CircuitModule } from './circuit.module.js';
+export { opossumCircuit } from './opossum-circuit.js';
+export { ownCircuit } from './own-circuit.js';
