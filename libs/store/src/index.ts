@@ -1,0 +1,12 @@
+export { replicasRequired } from './core/quorum/consistency-level.js';
+export { checkLayout } from './core/ring/check-layout.js';
+export { tokenOf, type Token } from './core/ring/token.js';
+export { TokenRing } from './core/ring/token-ring.js';
+export { schemaHash } from './core/row/schema-hash.js';
+export { TABLES, VALUE_MAX_BYTES, type TableSchema } from './core/row/table-schema.js';
+export { sipHash128 } from './core/codec/sip-hash.js';
+export { ClusterView } from './node/cluster-view.js';
+export { LIST_LIMIT_MAX } from './node/coordinator.js';
+export { StoreNode, type StoreNodeOptions, type StoreNodeStats } from './node/store-node.js';
+export type { EngineStats, Recovery, StorageEngine } from './ports/storage-engine.js';
+export type { PeerReply, PeerRequest, PeerTransport } from './ports/transport.js';

@@ -1,0 +1,63 @@
+/** The cluster as one node sees it: where every row lies, and whom to ask first. */
+import { assert, type NodeId, type RingReply, type RowKey, type ZoneId } from '@app/contracts';
+import { nearestFirst } from '../core/ring/snitch.js';
+import { SLOT_COUNT } from '../core/ring/token-allocator.js';
+import { tokenOf, type Token } from '../core/ring/token.js';
+import type { TokenRing } from '../core/ring/token-ring.js';
+
+export class ClusterView {
+  #sharedSlots: ReadonlyMap<NodeId, Uint8Array> | null = null;
+
+  constructor(
+    readonly self: NodeId,
+    private readonly clusterId: string,
+    private readonly epoch: number,
+    private readonly ring: TokenRing,
+  ) {}
+
+  get replicationFactor(): number {
+    return this.ring.replicationFactor;
+  }
+
+  zoneOf(node: NodeId): ZoneId {
+    const member = this.ring.member(node);
+    assert(member !== undefined, `${node} is no member of the cluster`);
+    return member.zone;
+  }
+
+  /** The other replicas of a row, nearest first; null when this node is none of them. */
+  otherReplicas(key: RowKey): readonly NodeId[] | null {
+    const token = tokenOf(key.table, key.row);
+    if (!this.ring.isReplica(this.self, token)) return null;
+    const [, ...others] = nearestFirst(this.ring.replicas(token), { node: this.self, zone: this.zoneOf(this.self) }, NONE);
+    return others.map(({ node }) => node);
+  }
+
+  /** The nodes that hold rows which this one holds too: for each slot of the ring 1 where both do, else 0. */
+  get sharedSlots(): ReadonlyMap<NodeId, Uint8Array> {
+    return (this.#sharedSlots ??= sharedSlots(this.self, this.ring));
+  }
+
+  describe(): RingReply {
+    return { clusterId: this.clusterId, epoch: this.epoch, replicationFactor: this.replicationFactor, members: this.ring.members };
+  }
+}
+
+/** Who is down is the coordinator's to say, at the moment of asking. */
+const NONE: ReadonlySet<NodeId> = new Set();
+
+function sharedSlots(self: NodeId, ring: TokenRing): Map<NodeId, Uint8Array> {
+  const shared = new Map<NodeId, Uint8Array>();
+  const slotTokens = (1n << 64n) / BigInt(SLOT_COUNT);
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const replicas = ring.replicas((BigInt(slot) * slotTokens) as Token);
+    if (!replicas.some(({ node }) => node === self)) continue;
+    for (const { node } of replicas) {
+      if (node === self) continue;
+      let slots = shared.get(node);
+      if (slots === undefined) shared.set(node, (slots = new Uint8Array(SLOT_COUNT)));
+      slots[slot] = 1;
+    }
+  }
+  return shared;
+}

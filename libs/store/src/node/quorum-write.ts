@@ -1,0 +1,96 @@
+/**
+ * COMMIT: gives one delta to every replica of the row, exactly as it was prepared, and answers when enough hold it
+ * durably. Sends go out beside the own write, not after it; a counter is safe all the same, because a start takes a
+ * fresh actor (row model, C1).
+ *
+ * A write that fails is never taken back: somebody may have read it. It stays what it is, unknown to its caller, and goes
+ * forward wherever it reached; leaving early only means that nobody waits.
+ */
+import { TriptychError, type CallContext, type NodeId, type RowKey } from '@app/contracts';
+import type { Cancel, Clock } from '@app/time';
+import { WriteQuorum } from '../core/quorum/write-quorum.js';
+import { encodeDelta, type Delta } from '../core/row/delta.js';
+import type { AskPeer } from './read-repair.js';
+import type { RowStore } from './row-store.js';
+
+export interface QuorumWritePorts {
+  readonly self: NodeId;
+  readonly rows: RowStore;
+  readonly clock: Clock;
+  readonly ask: AskPeer;
+  /** A replica did not acknowledge the write: a hint is kept for it. */
+  readonly owe: (node: NodeId, key: RowKey, delta: Delta, bytes: Uint8Array) => void;
+}
+
+/**
+ * No write is waited for longer than this, whatever its caller's deadline: who has to know that all writes of a moment are
+ * over (a replica that lost a copy then) waits this long.
+ */
+export const LONGEST_WRITE_MS = 10_000;
+
+type Settled = { readonly replicas: readonly NodeId[] } | { readonly error: TriptychError };
+
+export class QuorumWrite {
+  readonly #quorum: WriteQuorum;
+  #isOwnCopyLost = false;
+  #isDone = false;
+  #cancelDeadline: Cancel = () => {};
+
+  /** @param others the row's other replicas, all of them: every one is sent the write */
+  constructor(
+    private readonly ports: QuorumWritePorts,
+    private readonly key: RowKey,
+    private readonly delta: Delta,
+    others: readonly NodeId[],
+    private readonly required: number,
+    private readonly context: CallContext,
+    private readonly settle: (settled: Settled) => void,
+  ) {
+    this.#quorum = new WriteQuorum([ports.self, ...others], required, new Set());
+  }
+
+  start(): void {
+    const { self, clock, ask, owe, rows } = this.ports;
+    const timeoutMs = Math.min(this.context.deadlineMs - clock.monotonicMs(), LONGEST_WRITE_MS);
+    const context = { ...this.context, deadlineMs: clock.monotonicMs() + timeoutMs };
+    this.#cancelDeadline = clock.after(timeoutMs, () => this.#end({ error: this.#failure('STORE_WRITE_TIMEOUT', { timeoutMs: Math.round(timeoutMs) }) }));
+    const bytes = encodeDelta(this.delta);
+    for (const node of this.#quorum.toSend()) {
+      if (node === self) continue;
+      ask(node, this.key, { kind: 'apply', delta: bytes }, context, (reply) => {
+        const isStored = reply?.kind === 'applied';
+        this.#answered(node, isStored);
+        if (!isStored) owe(node, this.key, this.delta, bytes);
+      });
+    }
+    rows.apply(this.key, this.delta, (error) => this.#answered(self, error === undefined && !this.#isOwnCopyLost));
+  }
+
+  /** The own copy was found damaged while the write was under way: an acknowledgement of it no longer stands for one (F9). */
+  ownCopyDamaged(): void {
+    this.#isOwnCopyLost = true;
+    this.#end({ error: this.#failure('STORE_WRITE_UNCERTAIN') });
+  }
+
+  #answered(node: NodeId, isStored: boolean): void {
+    const outcome = this.#quorum.answer(node, isStored ? 'stored' : 'failed');
+    if (outcome === 'satisfied') this.#end({ replicas: this.#quorum.voters });
+    else if (outcome === 'unreachable') this.#end({ error: this.#failure('STORE_WRITE_UNCERTAIN') });
+  }
+
+  #end(settled: Settled): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#cancelDeadline();
+    this.settle(settled);
+  }
+
+  #failure(code: 'STORE_WRITE_TIMEOUT' | 'STORE_WRITE_UNCERTAIN', details: { timeoutMs?: number } = {}): TriptychError {
+    const acknowledged = this.#quorum.votes;
+    return new TriptychError(code, `${this.required} replicas were needed and ${acknowledged} acknowledged; the write may still take effect`, {
+      required: this.required,
+      acknowledged,
+      ...details,
+    });
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Answers its peers for the rows held here. Never asks anybody anything: whoever coordinates does that.
+ * Every answer shows durable state, and an acknowledgement is sent when what it acknowledges is durable (row model, F12).
+ */
+import { Observable } from 'rxjs';
+import { TriptychError, type CallContext } from '@app/contracts';
+import type { HybridLogicalClock } from '../core/causality/hybrid-logical-clock.js';
+import { decodeDelta } from '../core/row/delta.js';
+import { decodeDifference, decodeKnowledge, encodeDifference, encodeKnowledge, type RowDifference } from '../core/row/row-difference.js';
+import type { PeerReply, PeerReplyBody, PeerRequest } from '../ports/transport.js';
+import type { Clock } from '@app/time';
+import type { AntiEntropy } from './anti-entropy.js';
+import type { RowStore, Settle } from './row-store.js';
+
+export class Replica {
+  constructor(
+    private readonly rows: RowStore,
+    private readonly antiEntropy: Pick<AntiEntropy, 'answer'>,
+    private readonly hlc: HybridLogicalClock,
+    private readonly clock: Clock,
+  ) {}
+
+  /** One request, one reply. Unsubscribing drops the reply; what was asked to be written is written all the same. */
+  handle(request: PeerRequest, _context: CallContext): Observable<PeerReply> {
+    return new Observable((subscriber) => {
+      this.hlc.observe(request.hlc, this.clock.wallMs());
+      const reply = (body: PeerReplyBody): void => {
+        subscriber.next({ hlc: this.hlc.last, ...body });
+        subscriber.complete();
+      };
+      const whenDurable =
+        (body: () => PeerReplyBody): Settle =>
+        (error) => {
+          if (subscriber.closed) return;
+          if (error !== undefined) subscriber.error(error);
+          else reply(body());
+        };
+      switch (request.kind) {
+        case 'apply': {
+          const delta = decodeDelta(request.delta);
+          this.hlc.observe(delta.hlc, this.clock.wallMs());
+          this.rows.apply(request, delta, whenDurable(() => ({ kind: 'applied' })));
+          return;
+        }
+        case 'digest': {
+          const vote = !this.rows.header(request).isDamaged;
+          reply({ kind: 'digest', vote, digest: this.rows.digest(request) });
+          return;
+        }
+        case 'pull': {
+          const header = this.rows.header(request);
+          const difference = header.isDamaged ? null : this.rows.difference(request, decodeKnowledge(request.knowledge));
+          reply({
+            kind: 'pulled',
+            vote: !header.isDamaged,
+            knowledge: encodeKnowledge(header),
+            difference: difference === null ? null : encodeDifference(difference),
+          });
+          return;
+        }
+        case 'push': {
+          const pushed = whenDurable(() => ({ kind: 'pushed', knowledge: encodeKnowledge(this.rows.header(request)) }));
+          takeIn(this.rows, request, decodeDifference(request.difference), pushed);
+          return;
+        }
+        case 'tree':
+        case 'leaves':
+          reply(this.antiEntropy.answer(request));
+          return;
+        default:
+          subscriber.error(new TriptychError('REQUEST_INVALID', `peer request ${String((request as PeerRequest).kind)} is not known`));
+      }
+    });
+  }
+}
+
+/** Applies or merges what another replica has and this one lacked. */
+export function takeIn(rows: RowStore, key: { table: string; row: string }, difference: RowDifference, settle: Settle): void {
+  if (difference.kind === 'deltas') rows.applyAll(key, difference.deltas, settle);
+  else rows.merge(key, difference.snapshot, settle);
+}

@@ -1,0 +1,117 @@
+/**
+ * Brings a damaged row back to its vote. What it may have lost was perhaps acknowledged, so it must hold all that any
+ * quorum without it holds: a full sync from N - W + 1 other replicas that have a vote themselves, made durable. From one
+ * alone an acknowledged add can be missed (row model, F9b).
+ *
+ * The sync starts only when every write that was in flight at the loss is over: one of those may have counted the lost copy
+ * among its acknowledgements, and be on its way to the others only now (F9c). Rows are rebuilt one at a time, in the
+ * background, and tried again until it works.
+ */
+import type { CallContext, NodeId, RowKey } from '@app/contracts';
+import type { Clock } from '@app/time';
+import { replicasRequired } from '../core/quorum/consistency-level.js';
+import { decodeDifference, encodeKnowledge } from '../core/row/row-difference.js';
+import { LONGEST_WRITE_MS } from './quorum-write.js';
+import type { AskPeer } from './read-repair.js';
+import { takeIn } from './replica.js';
+import { rowId, type RowStore } from './row-store.js';
+
+const RETRY_MS = 1_000;
+const PULL_TIMEOUT_MS = 5_000;
+
+export interface RowRebuildPorts {
+  readonly rows: RowStore;
+  readonly clock: Clock;
+  readonly ask: AskPeer;
+  readonly otherReplicas: (key: RowKey) => readonly NodeId[] | null;
+  readonly replicationFactor: number;
+}
+
+export class RowRebuild {
+  readonly #waiting = new Map<string, { key: RowKey; notBeforeMs: number }>();
+  #isScheduled = false;
+  #isStopped = false;
+  #rebuilt = 0;
+
+  constructor(private readonly ports: RowRebuildPorts) {}
+
+  /** Rows that wait for their vote. */
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
+  /** Rows that got it back since the start. */
+  get rebuiltCount(): number {
+    return this.#rebuilt;
+  }
+
+  /** A row was found damaged now, or again: the wait starts from here. */
+  damaged(key: RowKey): void {
+    this.#waiting.set(rowId(key), { key: { table: key.table, row: key.row }, notBeforeMs: this.ports.clock.monotonicMs() + LONGEST_WRITE_MS });
+    this.#schedule(LONGEST_WRITE_MS);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isScheduled || this.#isStopped) return;
+    this.#isScheduled = true;
+    this.ports.clock.after(delayMs, () => {
+      this.#isScheduled = false;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    const nowMs = this.ports.clock.monotonicMs();
+    const [first] = [...this.#waiting.values()].sort((a, b) => a.notBeforeMs - b.notBeforeMs);
+    if (first === undefined || this.#isStopped) return;
+    if (first.notBeforeMs > nowMs) return this.#schedule(first.notBeforeMs - nowMs);
+    const { otherReplicas, replicationFactor } = this.ports;
+    const others = [...(otherReplicas(first.key) ?? [])];
+    const sourcesNeeded = replicationFactor - replicasRequired('QUORUM', replicationFactor) + 1;
+    const retry = (): void => {
+      // At the end of the queue: one row whose replicas are away must not hold up the others.
+      const waiting = this.#waiting.get(rowId(first.key));
+      if (waiting !== undefined) waiting.notBeforeMs = Math.max(waiting.notBeforeMs, nowMs + RETRY_MS);
+      this.#schedule(0);
+    };
+    this.#pullFrom(first.key, others, sourcesNeeded, retry, () => {
+      const isDamagedAgain = this.#waiting.get(rowId(first.key))?.notBeforeMs !== first.notBeforeMs;
+      if (isDamagedAgain) return this.#schedule(0);
+      this.ports.rows.clearDamage(first.key, (error) => {
+        if (error !== undefined) return retry();
+        this.#rebuilt++;
+        this.#waiting.delete(rowId(first.key));
+        this.#schedule(0);
+      });
+    });
+  }
+
+  /** Full syncs, one source after another, until enough have been taken in durably. */
+  #pullFrom(key: RowKey, sources: NodeId[], needed: number, fail: () => void, done: () => void): void {
+    if (needed === 0) return done();
+    const source = sources.shift();
+    if (source === undefined || this.#isStopped) return fail();
+    const { rows, ask, clock } = this.ports;
+    const context: CallContext = {
+      deadlineMs: clock.monotonicMs() + PULL_TIMEOUT_MS,
+      traceId: 'row-rebuild',
+      priority: 'background',
+      principal: { kind: 'service', name: 'row-rebuild' },
+    };
+    ask(source, key, { kind: 'pull', knowledge: encodeKnowledge(rows.header(key)) }, context, (reply) => {
+      if (reply?.kind !== 'pulled' || !reply.vote) return this.#pullFrom(key, sources, needed, fail, done);
+      if (reply.difference === null) return this.#pullFrom(key, sources, needed - 1, fail, done);
+      const difference = decodeDifference(reply.difference);
+      takeIn(rows, key, difference, (error) => {
+        if (error !== undefined) return fail();
+        if (difference.kind === 'deltas' && difference.isPartial) sources.unshift(source);
+        const isWhole = difference.kind === 'snapshot' || !difference.isPartial;
+        this.#pullFrom(key, sources, isWhole ? needed - 1 : needed, fail, done);
+      });
+    });
+  }
+}

@@ -1,0 +1,378 @@
+/**
+ * A whole cluster in one process and in virtual time: the production nodes over simulated disks and a simulated network.
+ * Nothing moves until a test runs something, and the same seed gives the same run.
+ *
+ *     const cluster = testCluster({ seed: 41 });
+ *     cluster.add('user', 'film', { via: 'a1' });
+ *     cluster.crash('b1');
+ *     expect(cluster.list('user', { via: 'c1' })).toEqual(['film']);
+ */
+import { of, type Observable, type Subscription } from 'rxjs';
+import {
+  assert,
+  InvariantViolation,
+  nodeId,
+  PATTERNS,
+  TriptychError,
+  zoneId,
+  type CallContext,
+  type CommitRequest,
+  type ConsistencyLevel,
+  type GetRequest,
+  type Item,
+  type ListRequest,
+  type PrepareRequest,
+  type ListReply,
+  type Operation,
+  type Placement,
+  type PrepareReply,
+  type RingMember,
+  type RowKey,
+} from '@app/contracts';
+import { SeededRandom, SimClock } from '@app/time';
+import { tokenOf } from '../core/ring/token.js';
+import { TokenRing } from '../core/ring/token-ring.js';
+import { NOTHING_KNOWN } from '../core/row/causal-map.js';
+import { RowKeys } from '../core/row/row-keys.js';
+import { ClusterView } from '../node/cluster-view.js';
+import { StoreNode, type StoreNodeOptions } from '../node/store-node.js';
+import type { StorageEngine } from '../ports/storage-engine.js';
+import type { PeerRequest } from '../ports/transport.js';
+import { openMemoryEngine, type OpenedMemoryEngine } from './memory-engine.js';
+import { SimDisk } from './sim-disk.js';
+import { SimNetwork } from './sim-network.js';
+
+export interface TestClusterOptions {
+  readonly seed?: number;
+  /** Zone names; default a, b, c. */
+  readonly zones?: readonly string[];
+  readonly nodesPerZone?: number;
+  readonly replicationFactor?: number;
+  /** Of the nodes' own mechanisms, where a test wants others than production's. */
+  readonly settings?: Pick<StoreNodeOptions, 'antiEntropy' | 'hints'>;
+}
+
+export interface OperationOptions {
+  /** The coordinating node. */
+  readonly via?: string;
+  readonly level?: ConsistencyLevel;
+  readonly timeoutMs?: number;
+}
+
+/** An operation under way. */
+export interface Pending<T> {
+  readonly state: 'waiting' | 'done' | 'failed';
+  /** @throws what the operation failed with; InvariantViolation while it is waiting */
+  readonly result: T;
+  readonly error: TriptychError | null;
+  cancel(): void;
+}
+
+class Machine {
+  readonly disk: SimDisk;
+  wallSkewMs = 0;
+  process: { engine: OpenedMemoryEngine; node: StoreNode } | null = null;
+
+  constructor(
+    readonly member: RingMember,
+    clock: SimClock,
+    random: SeededRandom,
+  ) {
+    this.disk = new SimDisk(clock, random);
+  }
+}
+
+const CLUSTER_ID = 'test-cluster';
+const DIGEST_KEY = new Uint8Array(16).fill(7);
+
+export class TestCluster {
+  readonly clock = new SimClock();
+  readonly random: SeededRandom;
+  readonly network: SimNetwork;
+  readonly ring: TokenRing;
+  readonly #machines = new Map<string, Machine>();
+  readonly #settings: NonNullable<TestClusterOptions['settings']>;
+
+  constructor({ seed = 1, zones = ['a', 'b', 'c'], nodesPerZone = 1, replicationFactor = 3, settings = {} }: TestClusterOptions = {}) {
+    this.#settings = settings;
+    this.random = new SeededRandom(seed);
+    this.network = new SimNetwork(this.clock, this.random);
+    const members = zones.flatMap((zone) =>
+      Array.from({ length: nodesPerZone }, (_, i): RingMember => ({
+        node: nodeId(`${zone}${i + 1}`),
+        zone: zoneId(`zone-${zone}`),
+        region: 'local',
+        host: `${zone}${i + 1}`,
+        port: 1,
+        weight: 1,
+      })),
+    );
+    this.ring = new TokenRing(members, replicationFactor);
+    for (const member of members) this.#machines.set(member.node, new Machine(member, this.clock, this.random));
+    for (const name of this.#machines.keys()) this.start(name);
+  }
+
+  // ---- processes and links
+
+  get nodes(): string[] {
+    return [...this.#machines.keys()];
+  }
+
+  node(name: string): StoreNode {
+    const { process } = this.#machine(name);
+    assert(process !== null, `${name} is down`);
+    return process.node;
+  }
+
+  engine(name: string): StorageEngine {
+    return this.#opened(name).engine;
+  }
+
+  /** The machine's disk, for faults. */
+  disk(name: string): SimDisk {
+    return this.#machine(name).disk;
+  }
+
+  start(name: string): void {
+    const machine = this.#machine(name);
+    assert(machine.process === null, `${name} is up`);
+    const engine = openMemoryEngine({ disk: machine.disk, clusterId: CLUSTER_ID, nodeId: name });
+    const node = new StoreNode({
+      view: new ClusterView(machine.member.node, CLUSTER_ID, 1, this.ring),
+      engine: engine.engine,
+      transport: this.network.transportOf(machine.member.node),
+      clock: this.clock.at(() => machine.wallSkewMs),
+      random: this.random,
+      digestKey: DIGEST_KEY,
+      ...this.#settings,
+    });
+    machine.process = { engine, node };
+    this.network.up(name, (pattern, payload, context) => answerOf(node, pattern, payload, context));
+  }
+
+  /** The process dies, as by SIGKILL: memory is gone, what it wrote stays in the machine's cache. */
+  crash(name: string): void {
+    const machine = this.#machine(name);
+    this.network.down(name);
+    machine.process?.node.stop();
+    machine.process = null;
+    machine.disk.crash();
+  }
+
+  /** The machine loses its power: what was not synced is at the mercy of the seed. */
+  powerLoss(name: string): void {
+    this.crash(name);
+    this.disk(name).powerLoss();
+  }
+
+  restart(name: string): void {
+    this.crash(name);
+    this.start(name);
+  }
+
+  /** The machine's wall clock is off by this much from now on, ms. */
+  skew(name: string, wallSkewMs: number): void {
+    this.#machine(name).wallSkewMs = wallSkewMs;
+  }
+
+  /** Cuts a node off, both ways. */
+  isolate(name: string): void {
+    for (const other of this.nodes) {
+      if (other === name) continue;
+      this.network.cut(name, other);
+      this.network.cut(other, name);
+    }
+  }
+
+  heal(): void {
+    this.network.heal();
+  }
+
+  /** Damages the stored record of one item at one node, as rot does: nobody is told. False where there is none. */
+  rot(name: string, user: string, item: string): boolean {
+    const key = new RowKeys('favorites', user).item(item);
+    if (this.engine(name).get(key) === undefined) return false;
+    this.#opened(name).tables.live!.rot(key);
+    return true;
+  }
+
+  isUp(name: string): boolean {
+    return this.#machine(name).process !== null;
+  }
+
+  /** Names of the nodes that hold a user's row, in preference order. */
+  replicasOf(user: string): readonly string[] {
+    return this.ring.replicas(tokenOf('favorites', user)).map(({ node }) => node);
+  }
+
+  // ---- operations, run to their end
+
+  add(user: string, item: string, options: OperationOptions & { placement?: Placement; value?: string } = {}): Item | null {
+    return this.#write(user, item, addOf(options), options);
+  }
+
+  remove(user: string, item: string, options: OperationOptions = {}): void {
+    this.#write(user, item, { kind: 'remove' }, options);
+  }
+
+  move(user: string, item: string, placement: Placement, options: OperationOptions = {}): Item | null {
+    return this.#write(user, item, { kind: 'move', placement }, options);
+  }
+
+  /** Names of all items, in order. */
+  list(user: string, options: OperationOptions & { limit?: number } = {}): string[] {
+    return this.page(user, options).items.map((item) => item.item);
+  }
+
+  page(user: string, options: OperationOptions & { limit?: number; after?: { position: string; item: string } } = {}): ListReply {
+    const { limit = 500, level = 'QUORUM', after, via = this.#anyReplica(user) } = options;
+    return this.run(this.node(via).list({ ...favorites(user), limit, level, ...(after && { after }) }, this.context(options.timeoutMs)));
+  }
+
+  get(user: string, item: string, options: OperationOptions = {}): Item | null {
+    const { level = 'QUORUM', via = this.#anyReplica(user) } = options;
+    return this.run(this.node(via).get({ ...favorites(user), item, level }, this.context(options.timeoutMs))).item;
+  }
+
+  /** What one node holds by itself, in order: its durable state, no questions asked. */
+  locally(name: string, user: string): string[] {
+    return this.node(name).rows.page(favorites(user), 500).items.map((item) => item.item);
+  }
+
+  /** Reads all that a node holds of a row, so that damage is found. */
+  touch(name: string, user: string): void {
+    const key = favorites(user);
+    const { rows } = this.node(name);
+    try {
+      rows.page(key, Infinity);
+      rows.difference(key, NOTHING_KNOWN);
+    } catch (error) {
+      if ((error as TriptychError).code !== 'STORE_ROW_DAMAGED') throw error;
+    }
+  }
+
+  digestAt(name: string, user: string): string {
+    return Buffer.from(this.node(name).rows.digest(favorites(user))).toString('hex');
+  }
+
+  // ---- operations, step by step
+
+  prepare(user: string, item: string, operation: Operation, options: OperationOptions & { pending?: Uint8Array } = {}): Pending<PrepareReply> {
+    const { level = 'QUORUM', via = this.#anyReplica(user), pending } = options;
+    return this.begin(this.node(via).prepare({ ...favorites(user), item, operation, level, ...(pending && { pending }) }, this.context(options.timeoutMs)));
+  }
+
+  commit(user: string, delta: Uint8Array, options: OperationOptions = {}): Pending<unknown> {
+    const { level = 'QUORUM', via = this.#anyReplica(user) } = options;
+    return this.begin(this.node(via).commit({ ...favorites(user), delta, level }, this.context(options.timeoutMs)));
+  }
+
+  context(timeoutMs = 1_000): CallContext {
+    return { deadlineMs: this.clock.monotonicMs() + timeoutMs, traceId: 'test', priority: 'read', principal: { kind: 'service', name: 'test' } };
+  }
+
+  /** Subscribes, and lets the caller run time. */
+  begin<T>(operation: Observable<T>): Pending<T> {
+    return new Begun(operation);
+  }
+
+  /** Subscribes and runs virtual time until it ends. @throws what it fails with */
+  run<T>(operation: Observable<T>, withinMs = 60_000): T {
+    const pending = this.begin(operation);
+    this.clock.runUntil(() => pending.state !== 'waiting', withinMs);
+    return pending.result;
+  }
+
+  advance(durationMs: number): void {
+    this.clock.advance(durationMs);
+  }
+
+  // ---- inside
+
+  #write(user: string, item: string, operation: Operation, options: OperationOptions): Item | null {
+    const prepared = this.prepare(user, item, operation, options);
+    this.clock.runUntil(() => prepared.state !== 'waiting', 60_000);
+    const { delta, item: result } = prepared.result;
+    if (delta === null) return result;
+    const committed = this.commit(user, delta, options);
+    this.clock.runUntil(() => committed.state !== 'waiting', 60_000);
+    void committed.result;
+    return result;
+  }
+
+  #anyReplica(user: string): string {
+    const up = this.replicasOf(user).find((node) => this.#machine(node).process !== null);
+    assert(up !== undefined, `no replica of ${user} is up`);
+    return up;
+  }
+
+  #machine(name: string): Machine {
+    const machine = this.#machines.get(name);
+    assert(machine !== undefined, `there is no node ${name}`);
+    return machine;
+  }
+
+  #opened(name: string): OpenedMemoryEngine {
+    const { process } = this.#machine(name);
+    assert(process !== null, `${name} is down`);
+    return process.engine;
+  }
+}
+
+class Begun<T> implements Pending<T> {
+  state: 'waiting' | 'done' | 'failed' = 'waiting';
+  error: TriptychError | null = null;
+  #values: T[] = [];
+  readonly #subscription: Subscription;
+
+  constructor(operation: Observable<T>) {
+    this.#subscription = operation.subscribe({
+      next: (value) => this.#values.push(value),
+      error: (error: TriptychError) => {
+        this.error = error;
+        this.state = 'failed';
+      },
+      complete: () => (this.state = 'done'),
+    });
+  }
+
+  get result(): T {
+    if (this.error !== null) throw this.error;
+    assert(this.state === 'done' && this.#values.length === 1, 'the operation has not ended with one value');
+    return this.#values[0]!;
+  }
+
+  cancel(): void {
+    this.#subscription.unsubscribe();
+  }
+}
+
+/** A node's answer to whoever calls it: what the Nest shell does in production. */
+function answerOf(node: StoreNode, pattern: string, payload: unknown, context: CallContext): Observable<unknown> {
+  switch (pattern) {
+    case PATTERNS.peer:
+      return node.peer(payload as PeerRequest, context);
+    case PATTERNS.list:
+      return node.list(payload as ListRequest, context);
+    case PATTERNS.get:
+      return node.get(payload as GetRequest, context);
+    case PATTERNS.prepare:
+      return node.prepare(payload as PrepareRequest, context);
+    case PATTERNS.commit:
+      return node.commit(payload as CommitRequest, context);
+    case PATTERNS.ring:
+      return of(node.ring());
+    default:
+      throw new InvariantViolation(`no handler for ${pattern}`);
+  }
+}
+
+export const testCluster = (options?: TestClusterOptions): TestCluster => new TestCluster(options);
+
+export const favorites = (user: string): RowKey => ({ table: 'favorites', row: user });
+
+export const addOf = ({ placement, value = '' }: { placement?: Placement; value?: string } = {}): Operation => ({
+  kind: 'add',
+  value: Buffer.from(value),
+  ...(placement !== undefined && { placement }),
+});
