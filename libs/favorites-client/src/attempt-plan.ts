@@ -1,0 +1,159 @@
+/**
+ * Which replica to ask next, and when to stop asking: the whole of retry, failover and hedging as one pure function over
+ * what was tried so far. attempt-run.ts acts on what it says.
+ *
+ * 1. The best replica first. When it fails, the next one at once.
+ * 2. When every pending attempt is late (unanswered for `hedgeAfterMs`), the next one beside them. The first success
+ *    wins; an error never beats an attempt that may still succeed (cassandra-gocql-driver#1707 is the bug refused here).
+ * 3. A refusal of the request itself would be the same everywhere: nobody else is asked.
+ * 4. A coordinator that cannot reach a quorum may be the one cut off, so one other is asked; when two say so, it is so.
+ * 5. Each replica is asked once, and one that is down is better told at once than waited for. Only a write that may have
+ *    been applied asks on, round after round with growing pauses: there every answer is worth more than an early one.
+ *
+ * So a read makes at most N attempts and a COMMIT N times `attemptsPerReplica`, never two at one replica at a time.
+ */
+import { type ErrorCode, type NodeId, TriptychError } from '@app/contracts';
+
+export interface AttemptPolicy {
+  /**
+   * How long an attempt may go unanswered before another is made beside it, ms. Lower cuts the tail and costs load: set
+   * it above what nearly all answers take, so that a healthy cluster hedges hardly ever.
+   */
+  readonly hedgeAfterMs: number;
+  /** Attempts at one replica while the outcome of a write is unknown, a count >= 1. */
+  readonly attemptsPerReplica: number;
+  /** Pause before a replica is asked for the second time, ms; twice as long before each later time. */
+  readonly retryPauseMs: number;
+}
+
+export interface Attempt {
+  readonly node: NodeId;
+  readonly startedAtMs: number;
+  /** How it ended. Absent: pending. A success ends the plan, so it is never recorded. */
+  readonly failure?: { readonly error: TriptychError; readonly atMs: number };
+}
+
+export interface AttemptPlan {
+  /** Replicas that may be asked, best first; may change from step to step with the ring. */
+  readonly candidates: readonly NodeId[];
+  /** In the order they were started. */
+  readonly attempts: readonly Attempt[];
+  /** A write may have been applied already: asking on is worth the wait. */
+  readonly uncertain: boolean;
+  /** Whether the budget allows another attempt beside pending ones. */
+  readonly mayHedge: boolean;
+  readonly nowMs: number;
+  readonly deadlineMs: number;
+  readonly policy: AttemptPolicy;
+}
+
+export type NextStep =
+  | { readonly kind: 'try'; readonly node: NodeId; readonly why: 'first' | 'failover' | 'hedge' }
+  /** Nothing to do until an attempt ends or that moment comes. */
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  | { readonly kind: 'give-up'; readonly why: GiveUp };
+
+export type GiveUp = 'deadline' | 'refused' | 'exhausted';
+
+/** Coordinators that must say so before a quorum counts as out of reach. */
+const QUORUM_REFUSALS = 2;
+
+export function nextStep(plan: AttemptPlan): NextStep {
+  const { attempts, nowMs, deadlineMs, policy } = plan;
+  if (nowMs >= deadlineMs) return { kind: 'give-up', why: 'deadline' };
+  const pending = attempts.filter(({ failure }) => failure === undefined);
+  if (attempts.some(({ failure }) => failure !== undefined && meaningOf(failure.error) === 'refused')) {
+    // A write still on its way may yet be acknowledged; that answer is better than "unknown".
+    const awaited = plan.uncertain && pending.length > 0;
+    return awaited ? { kind: 'wait', untilMs: deadlineMs } : { kind: 'give-up', why: 'refused' };
+  }
+  const lateAtMs = Math.max(...pending.map(({ startedAtMs }) => startedAtMs + policy.hedgeAfterMs));
+  if (lateAtMs > nowMs) return { kind: 'wait', untilMs: Math.min(lateAtMs, deadlineMs) };
+
+  const next = nextCandidate(plan, pending);
+  if (next === undefined) {
+    return pending.length === 0 ? { kind: 'give-up', why: 'exhausted' } : { kind: 'wait', untilMs: deadlineMs };
+  }
+  if (next.readyAtMs > nowMs) return { kind: 'wait', untilMs: Math.min(next.readyAtMs, deadlineMs) };
+  if (pending.length === 0) return { kind: 'try', node: next.node, why: attempts.length === 0 ? 'first' : 'failover' };
+  return plan.mayHedge ? { kind: 'try', node: next.node, why: 'hedge' } : { kind: 'wait', untilMs: deadlineMs };
+}
+
+/** The candidate asked least often so far, the better one of equals, and when it may be asked. */
+function nextCandidate(
+  { candidates, attempts, uncertain, policy }: AttemptPlan,
+  pending: readonly Attempt[],
+): { node: NodeId; readyAtMs: number } | undefined {
+  const quorumRefusals = attempts.filter(({ failure }) => failure !== undefined && meaningOf(failure.error) === 'no-quorum');
+  if (!uncertain && quorumRefusals.length >= QUORUM_REFUSALS) return undefined;
+  const limit = uncertain ? policy.attemptsPerReplica : 1;
+  let best: { node: NodeId; tries: number; readyAtMs: number } | undefined;
+  for (const node of candidates) {
+    if (pending.some((attempt) => attempt.node === node)) continue;
+    const earlier = attempts.filter((attempt) => attempt.node === node);
+    const tries = earlier.length;
+    if (tries >= limit || (best !== undefined && best.tries <= tries)) continue;
+    const pauseMs = policy.retryPauseMs * 2 ** (tries - 1);
+    best = { node, tries, readyAtMs: tries === 0 ? -Infinity : earlier[tries - 1]!.failure!.atMs + pauseMs };
+  }
+  return best;
+}
+
+/**
+ * Whether a write may have taken effect through these attempts: one is pending, or ended without saying that it did not.
+ * Damage does not say so: a coordinator may have found it when the write was already on its way to the others.
+ */
+export function mayBeApplied(attempts: readonly Attempt[]): boolean {
+  return attempts.some(({ failure }) => failure === undefined || failure.error.applied === 'unknown' || meaningOf(failure.error) === 'damaged');
+}
+
+/** What one coordinator's error means for the others. */
+export type ErrorMeaning =
+  /** The request itself is refused; any coordinator would. */
+  | 'refused'
+  /** This coordinator sees too few replicas. */
+  | 'no-quorum'
+  /** This coordinator's copy of the row is of no use. */
+  | 'damaged'
+  /** Something else about this coordinator, or the way to it. */
+  | 'elsewhere';
+
+export function meaningOf(error: TriptychError): ErrorMeaning {
+  return MEANINGS[error.code];
+}
+
+const MEANINGS: Record<ErrorCode, ErrorMeaning> = {
+  REQUEST_INVALID: 'refused',
+  LEVEL_UNKNOWN: 'refused',
+  RETRY_TOKEN_INVALID: 'refused',
+  CURSOR_INVALID: 'refused',
+  ACCESS_DENIED: 'refused',
+  BODY_TOO_LARGE: 'refused',
+  ROUTE_UNKNOWN: 'refused',
+  ITEM_NOT_FOUND: 'refused',
+  NEIGHBOUR_NOT_FOUND: 'refused',
+  LIST_FULL: 'refused',
+  POSITION_EXHAUSTED: 'refused',
+  STORE_VALUE_TOO_LARGE: 'refused',
+  STORE_NOT_REPLICA: 'elsewhere',
+  STORE_QUORUM_UNAVAILABLE: 'no-quorum',
+  STORE_READ_TIMEOUT: 'elsewhere',
+  STORE_WRITE_TIMEOUT: 'elsewhere',
+  STORE_WRITE_UNCERTAIN: 'elsewhere',
+  STORE_ROW_DAMAGED: 'damaged',
+  STORE_RECORD_CORRUPT: 'damaged',
+  STORE_FAILED: 'elsewhere',
+  STORE_DRAINING: 'elsewhere',
+  WIRE_UNREACHABLE: 'elsewhere',
+  WIRE_CONNECTION_LOST: 'elsewhere',
+  WIRE_DEADLINE: 'elsewhere',
+  WIRE_FRAME_TOO_LARGE: 'refused',
+  WIRE_PROTOCOL: 'elsewhere',
+  WIRE_HANDSHAKE_REFUSED: 'elsewhere',
+  WIRE_OVERLOADED: 'elsewhere',
+  CIRCUIT_OPEN: 'elsewhere',
+  CIRCUIT_SATURATED: 'elsewhere',
+  CIRCUIT_TIMEOUT: 'elsewhere',
+  DEADLINE_EXCEEDED: 'elsewhere',
+  INTERNAL: 'elsewhere',
+};

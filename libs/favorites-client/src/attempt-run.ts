@@ -1,0 +1,179 @@
+/**
+ * Carries out an attempt plan: starts attempts when the plan says so, keeps one timer for its next look, hands on the
+ * first success and tears the other attempts down. It decides nothing but that.
+ *
+ * Cold: each subscription is a run of its own. Unsubscribing cancels the timer and every pending attempt; on the wire
+ * that is a CANCEL each.
+ */
+import { InvariantViolation, type NodeId, TriptychError } from '@app/contracts';
+import type { Cancel, Clock } from '@app/time';
+import { Observable, type Subscriber, Subscription } from 'rxjs';
+import { type Attempt, type AttemptPolicy, type GiveUp, mayBeApplied, nextStep } from './attempt-plan.js';
+import type { HedgeBudget } from './hedge-budget.js';
+
+export interface AttemptRun<T> {
+  /** Best first. Asked at the start and whenever an attempt failed or is late: the ring or the nodes may have changed. */
+  candidates(): readonly NodeId[];
+  attempt(node: NodeId): Observable<T>;
+  /** 'write': attempts may take effect. 'sent-write': so may attempts of an earlier run. */
+  readonly effect: 'none' | 'write' | 'sent-write';
+  readonly deadlineMs: number;
+  readonly policy: AttemptPolicy;
+}
+
+/** What attempts have in common, whatever they are for. */
+export interface AttemptSurroundings {
+  readonly clock: Clock;
+  readonly budget: HedgeBudget;
+  readonly listener: AttemptListener;
+}
+
+export interface AttemptListener {
+  started(node: NodeId, why: 'first' | 'failover' | 'hedge'): void;
+  failed(node: NodeId, error: TriptychError): void;
+  /** An attempt that was late when another one, begun after it, won. */
+  overtaken(node: NodeId): void;
+}
+
+export interface Answered<T> {
+  readonly value: T;
+  readonly node: NodeId;
+}
+
+/** Why a run ended without an answer; thrown to whoever knows what the request was for. Never leaves this library. */
+export class AttemptsFailed extends Error {
+  override readonly name = 'AttemptsFailed';
+
+  constructor(
+    readonly why: GiveUp,
+    readonly attempts: readonly Attempt[],
+    /** A write may have been applied, or may still come to be. */
+    readonly uncertain: boolean,
+  ) {
+    super(`no attempt succeeded: ${why}`);
+  }
+}
+
+/** Errors: AttemptsFailed; and whatever is no failure of a call (a broken invariant, a bug) as it is, at once. */
+export function runAttempts<T>(run: AttemptRun<T>, surroundings: AttemptSurroundings): Observable<Answered<T>> {
+  return new Observable((subscriber) => {
+    const going = new Going(run, surroundings, subscriber);
+    subscriber.add(() => going.stop());
+    going.step();
+  });
+}
+
+interface Live {
+  attempt: Attempt;
+  readonly subscription: Subscription;
+}
+
+class Going<T> {
+  readonly #live: Live[] = [];
+  #candidates: readonly NodeId[] | null = null;
+  #cancelTimer: Cancel | null = null;
+  /** An attempt may end within its own subscription: the step that is under way then goes round once more. */
+  #stepping = false;
+  #again = false;
+  #over = false;
+
+  constructor(
+    readonly run: AttemptRun<T>,
+    readonly surroundings: AttemptSurroundings,
+    readonly subscriber: Subscriber<Answered<T>>,
+  ) {
+    surroundings.budget.earn();
+  }
+
+  step(): void {
+    this.#again = true;
+    if (this.#stepping) return;
+    this.#stepping = true;
+    while (this.#again && !this.#over) {
+      this.#again = false;
+      this.#stepOnce();
+    }
+    this.#stepping = false;
+  }
+
+  stop(): void {
+    this.#over = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    for (const { subscription } of this.#live) subscription.unsubscribe();
+  }
+
+  #stepOnce(): void {
+    const { run, surroundings } = this;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    const attempts = this.#live.map(({ attempt }) => attempt);
+    const uncertain = run.effect === 'sent-write' || (run.effect === 'write' && mayBeApplied(attempts));
+    const nowMs = surroundings.clock.monotonicMs();
+    const next = nextStep({
+      candidates: (this.#candidates ??= run.candidates()),
+      attempts,
+      uncertain,
+      mayHedge: surroundings.budget.available,
+      nowMs,
+      deadlineMs: run.deadlineMs,
+      policy: run.policy,
+    });
+    if (next.kind === 'give-up') {
+      this.#over = true;
+      this.subscriber.error(new AttemptsFailed(next.why, attempts, uncertain));
+    } else if (next.kind === 'wait') {
+      this.#cancelTimer = surroundings.clock.after(next.untilMs - nowMs, () => {
+        this.#cancelTimer = null;
+        this.#candidates = null;
+        this.step();
+      });
+    } else {
+      if (next.why === 'hedge') surroundings.budget.spend();
+      this.#start(next.node, next.why, nowMs);
+    }
+  }
+
+  #start(node: NodeId, why: 'first' | 'failover' | 'hedge', nowMs: number): void {
+    const live: Live = { attempt: { node, startedAtMs: nowMs }, subscription: new Subscription() };
+    this.#live.push(live);
+    this.#again = true;
+    this.surroundings.listener.started(node, why);
+    live.subscription.add(
+      this.run.attempt(node).subscribe({
+        next: (value) => this.#succeed(live, value),
+        error: (error: unknown) => this.#fail(live, error),
+        complete: () => this.#fail(live, new TriptychError('WIRE_PROTOCOL', `${node} ended its answer without one`, { node })),
+      }),
+    );
+  }
+
+  #succeed(live: Live, value: T): void {
+    if (this.#over) return;
+    this.#over = true;
+    const nowMs = this.surroundings.clock.monotonicMs();
+    for (const { attempt } of this.#live) {
+      const late = attempt.failure === undefined && attempt.startedAtMs + this.run.policy.hedgeAfterMs <= nowMs;
+      const laterStarted = attempt !== live.attempt && attempt.startedAtMs < live.attempt.startedAtMs;
+      if (late && laterStarted) this.surroundings.listener.overtaken(attempt.node);
+    }
+    this.subscriber.next({ value, node: live.attempt.node });
+    this.subscriber.complete();
+  }
+
+  #fail(live: Live, thrown: unknown): void {
+    if (this.#over || live.attempt.failure !== undefined) return;
+    if (thrown instanceof InvariantViolation) {
+      this.#over = true;
+      this.subscriber.error(thrown);
+      return;
+    }
+    const { node } = live.attempt;
+    const error =
+      thrown instanceof TriptychError ? thrown : new TriptychError('INTERNAL', `the call to ${node} failed`, { node }, { cause: thrown });
+    live.attempt = { ...live.attempt, failure: { error, atMs: this.surroundings.clock.monotonicMs() } };
+    this.surroundings.listener.failed(node, error);
+    this.#candidates = null;
+    this.step();
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The service layer's port to whatever keeps the lists. The replicated store is its default filling; an in-memory one
+ * serves tests; both pass one contract suite, and no caller can tell them apart.
+ *
+ * Every method is lazy and cold: nothing happens before a subscriber comes, each subscription is one operation, and it
+ * ends with one value and completion, or one error. Unsubscribing drops a read; a write is only no longer waited for,
+ * since replicas may already hold it.
+ */
+import type { Observable } from 'rxjs';
+import type {
+  Achieved,
+  CallContext,
+  ConsistencyLevel,
+  GetReply,
+  GetRequest,
+  Item,
+  ListReply,
+  ListRequest,
+  Operation,
+  RowKey,
+  TriptychError,
+} from '@app/contracts';
+
+export interface WriteRequest extends RowKey {
+  readonly item: string;
+  readonly operation: Operation;
+  readonly level: ConsistencyLevel;
+  /**
+   * An earlier write of the same session to the same item whose outcome is unknown. The same operation again is carried
+   * on with (same delta, one effect however often it is sent); another operation supersedes it.
+   */
+  readonly pending?: PendingWrite;
+}
+
+/** All that is needed to carry on with a write at any coordinator, through any gateway, at any time. */
+export interface PendingWrite extends RowKey {
+  readonly item: string;
+  readonly operation: Operation;
+  /** The prepared delta, exactly as the coordinator returned it. */
+  readonly delta: Uint8Array;
+  /** The item as the write leaves it; null for a remove. */
+  readonly result: Item | null;
+}
+
+export interface WriteReply {
+  /** The item as it now is; null after a remove. */
+  readonly item: Item | null;
+  readonly achieved: Achieved;
+}
+
+/**
+ * What `write` fails with: `pending` is there exactly when a COMMIT was sent and none was acknowledged at the level
+ * asked, so the write may or may not be, or come to be, in effect.
+ */
+export interface WriteFailure extends TriptychError {
+  readonly pending?: PendingWrite;
+}
+
+export interface ListStore {
+  /**
+   * Adds, moves or removes one item.
+   * Errors: ITEM_NOT_FOUND (move of what is not there), NEIGHBOUR_NOT_FOUND, LIST_FULL, POSITION_EXHAUSTED,
+   * STORE_VALUE_TOO_LARGE, STORE_QUORUM_UNAVAILABLE (details needed, alive), and with an unknown outcome
+   * STORE_WRITE_UNCERTAIN or DEADLINE_EXCEEDED carrying `pending` (see WriteFailure).
+   */
+  write(request: WriteRequest, context: CallContext): Observable<WriteReply>;
+  /** A page of a row, in order of (position, item). Errors: STORE_QUORUM_UNAVAILABLE, DEADLINE_EXCEEDED. */
+  list(request: ListRequest, context: CallContext): Observable<ListReply>;
+  /** One item of a row. Errors as for `list`. */
+  get(request: GetRequest, context: CallContext): Observable<GetReply>;
+}

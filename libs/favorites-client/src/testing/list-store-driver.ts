@@ -1,0 +1,143 @@
+/**
+ * Speaks to a ListStore for one user and lets virtual time pass until it has answered: how list-store-contract.ts asks.
+ */
+import type { Observable } from 'rxjs';
+import { assert, type CallContext, type Item, type ListRequest, type Operation, type TriptychError } from '@app/contracts';
+import type { SimClock } from '@app/time';
+import type { ListStore, PendingWrite, WriteReply } from '../list-store.js';
+
+export interface ListStoreHarness {
+  readonly store: ListStore;
+  readonly clock: SimClock;
+  /** What a list here really holds at most, where that cannot be chosen. */
+  readonly maxItems?: number;
+  /** Makes the next write take effect (true) or not, and its outcome unknown to the caller. Absent: not to be had here. */
+  loseNextReply?(applied: boolean): void;
+  /** Ends what the harness began. */
+  close?(): void;
+}
+
+const ANSWER_WITHIN_MS = 5_000;
+const encoder = new TextEncoder();
+
+/** A store may answer with Buffers: bytes are bytes. */
+const plainItem = (item: Item): Item => ({ ...item, value: Uint8Array.from(item.value) });
+
+function withPlainBytes<T>(reply: T): T {
+  const { item, items } = reply as { item?: Item | null; items?: readonly Item[] };
+  return { ...reply, ...(item && { item: plainItem(item) }), ...(items && { items: items.map(plainItem) }) };
+}
+
+export class ListStoreDriver {
+  readonly #harness: ListStoreHarness;
+  #lastValue = 0;
+
+  constructor(harness: ListStoreHarness) {
+    this.#harness = harness;
+  }
+
+  get clock(): SimClock {
+    return this.#harness.clock;
+  }
+
+  /** An add with a value of its own. */
+  add(): { readonly kind: 'add'; readonly value: Uint8Array } {
+    return { kind: 'add', value: encoder.encode(`value-${++this.#lastValue}`) };
+  }
+
+  added(...items: readonly string[]): void {
+    for (const item of items) this.answer(this.write(item, this.add()));
+  }
+
+  write(item: string, operation: Operation, pending?: PendingWrite): Observable<WriteReply> {
+    const request = { table: 'favorites', row: 'user-7', item, operation, level: 'QUORUM' as const };
+    return this.#harness.store.write(pending === undefined ? request : { ...request, pending }, this.#context());
+  }
+
+  page(request: { limit: number; after?: Item; row?: string; table?: string }): ReturnType<ListStore['list']> {
+    const { after, ...rest } = request;
+    const cursor: Pick<ListRequest, 'after'> = after === undefined ? {} : { after: { position: after.position, item: after.item } };
+    return this.#harness.store.list({ table: 'favorites', row: 'user-7', level: 'QUORUM', ...rest, ...cursor }, this.#context());
+  }
+
+  get(item: string): ReturnType<ListStore['get']> {
+    return this.#harness.store.get({ table: 'favorites', row: 'user-7', item, level: 'QUORUM' }, this.#context());
+  }
+
+  /** The whole list, by one page. */
+  itemsInFull(): readonly Item[] {
+    return this.answer(this.page({ limit: 500 })).items;
+  }
+
+  items(): string[] {
+    return this.itemsInFull().map(({ item }) => item);
+  }
+
+  found(item: string): Item | null {
+    return this.answer(this.get(item)).item;
+  }
+
+  /** A write whose reply is lost, and what its failure hands over. */
+  lose(item: string, operation: Operation, applied: boolean): PendingWrite {
+    this.#harness.loseNextReply!(applied);
+    const failure = this.failure(this.write(item, operation)) as TriptychError & { pending?: PendingWrite };
+    assert(failure.pending !== undefined, `${failure.code} carries the pending write`);
+    return { ...failure.pending, result: failure.pending.result && plainItem(failure.pending.result) };
+  }
+
+  answer<T>(call$: Observable<T>): T {
+    const { value, error } = this.#settle(call$);
+    if (error !== undefined) throw error;
+    return withPlainBytes(value!);
+  }
+
+  failure(call$: Observable<unknown>): TriptychError {
+    const { error } = this.#settle(call$);
+    assert(error !== undefined, 'the call fails');
+    return error as TriptychError;
+  }
+
+  /** All that the subscriber heard, an error by its code. */
+  endingOf(call$: Observable<unknown>): string[] {
+    return this.#settle(call$).heard;
+  }
+
+  /** Time enough for anything that was begun to end. */
+  rest(): void {
+    this.clock.advance(ANSWER_WITHIN_MS);
+  }
+
+  #settle<T>(call$: Observable<T>): { heard: string[]; value?: T; error?: unknown } {
+    const settled: { heard: string[]; value?: T; error?: unknown } = { heard: [] };
+    let over = false;
+    call$.subscribe({
+      next: (value) => {
+        settled.heard.push('value');
+        settled.value = value;
+      },
+      error: (error: unknown) => {
+        settled.heard.push((error as TriptychError).code ?? String(error));
+        settled.error = error;
+        over = true;
+      },
+      complete: () => {
+        settled.heard.push('complete');
+        over = true;
+      },
+    });
+    assert(
+      this.clock.runUntil(() => over, ANSWER_WITHIN_MS),
+      `no answer within ${ANSWER_WITHIN_MS} ms`,
+    );
+    return settled;
+  }
+
+  #context(): CallContext {
+    return {
+      deadlineMs: this.clock.monotonicMs() + ANSWER_WITHIN_MS,
+      traceId: 'contract',
+      priority: 'write',
+      principal: { kind: 'device', name: 'user-7' },
+    };
+  }
+}

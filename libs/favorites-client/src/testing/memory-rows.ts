@@ -1,0 +1,147 @@
+/**
+ * Rows in a Map, behind the four messages that a coordinator understands, without replication: PREPARE has no effect, and
+ * COMMIT applies a delta once however often it comes. MemoryListStore and ScriptedTransport both keep their rows here, so
+ * the contract of a list is written down once.
+ *
+ * A position is eight digits, and after them digits of a fraction where an item was put between two neighbours. A delta
+ * is JSON with a number of its own. Neither is what the store does, and nobody may look inside either.
+ */
+import {
+  type CommitRequest,
+  type GetRequest,
+  type Item,
+  type ListRequest,
+  type Placement,
+  type PrepareRequest,
+  type RowKey,
+  TriptychError,
+} from '@app/contracts';
+
+interface Row {
+  readonly items: Map<string, Item>;
+  /** Numbers of deltas that were applied, or superseded before they came. */
+  readonly known: Set<number>;
+}
+
+type Delta = {
+  readonly id: number;
+  readonly supersedes: number | null;
+  readonly item: string;
+  /** The item as it is to be; null removes it. */
+  readonly position: string | null;
+  readonly valueHex: string;
+  readonly writtenAtMs: number;
+  /** Only while the item is in the list. */
+  readonly moves: boolean;
+};
+
+const VALUE_MAX_BYTES = 64 * 1024;
+const PAGE_MAX_ITEMS = 500;
+const WHOLE_DIGITS = 8;
+const MIDDLE = 50_000_000;
+
+export class MemoryRows {
+  readonly #rows = new Map<string, Row>();
+  #lastDelta = 0;
+
+  constructor(readonly options: { readonly maxItems: number; readonly wallMs: () => number }) {}
+
+  prepare(request: PrepareRequest): { readonly delta: Uint8Array | null; readonly item: Item | null } {
+    const { item, operation } = request;
+    const row = this.#row(request);
+    const present = row.items.get(item);
+    const supersedes = request.pending === undefined ? null : decode(request.pending).id;
+    const common = { id: ++this.#lastDelta, supersedes, item };
+    if (operation.kind === 'remove') {
+      if (present === undefined && supersedes === null) return { delta: null, item: null };
+      return { delta: encode({ ...common, position: null, valueHex: '', writtenAtMs: 0, moves: false }), item: null };
+    }
+    if (present === undefined && operation.kind === 'move') throw new TriptychError('ITEM_NOT_FOUND', `${item} is not in the list`);
+    if (operation.kind === 'add') {
+      if (operation.value.length > VALUE_MAX_BYTES) throw new TriptychError('STORE_VALUE_TOO_LARGE', 'the value is too large');
+      if (present === undefined && row.items.size >= this.options.maxItems) {
+        throw new TriptychError('LIST_FULL', `the list has ${row.items.size} items`, { maxItems: this.options.maxItems });
+      }
+      if (present !== undefined && operation.placement === undefined && supersedes === null) return { delta: null, item: present };
+    }
+    const position = operation.placement === undefined && present !== undefined
+      ? present.position
+      : positionAt(operation.placement ?? 'last', item, ordered(row));
+    const written = present ?? { value: operation.kind === 'add' ? operation.value : new Uint8Array(0), writtenAtMs: this.options.wallMs() };
+    const { value, writtenAtMs } = written;
+    const delta = { ...common, position, valueHex: Buffer.from(value).toString('hex'), writtenAtMs, moves: operation.kind === 'move' };
+    return { delta: encode(delta), item: { item, position, value, writtenAtMs } };
+  }
+
+  commit(request: CommitRequest): void {
+    const delta = decode(request.delta);
+    const row = this.#row(request);
+    if (delta.supersedes !== null) row.known.add(delta.supersedes);
+    if (row.known.has(delta.id)) return;
+    row.known.add(delta.id);
+    if (delta.position === null) row.items.delete(delta.item);
+    else if (!delta.moves || row.items.has(delta.item)) {
+      const { item, position, writtenAtMs, valueHex } = delta;
+      row.items.set(item, { item, position, writtenAtMs, value: Uint8Array.from(Buffer.from(valueHex, 'hex')) });
+    }
+  }
+
+  list(request: ListRequest): { readonly items: readonly Item[]; readonly more: boolean } {
+    const { limit, after } = request;
+    if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_MAX_ITEMS) {
+      throw new TriptychError('REQUEST_INVALID', `limit must be 1 to ${PAGE_MAX_ITEMS}, is ${limit}`);
+    }
+    const rest = ordered(this.#row(request)).filter((item) => after === undefined || compare(item, after) > 0);
+    return { items: rest.slice(0, limit), more: rest.length > limit };
+  }
+
+  get(request: GetRequest): Item | null {
+    return this.#row(request).items.get(request.item) ?? null;
+  }
+
+  #row({ table, row }: RowKey): Row {
+    const key = JSON.stringify([table, row]);
+    let found = this.#rows.get(key);
+    if (found === undefined) this.#rows.set(key, (found = { items: new Map(), known: new Set() }));
+    return found;
+  }
+}
+
+type Place = Pick<Item, 'position' | 'item'>;
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const compare = (a: Place, b: Place): number => compareText(a.position, b.position) || compareText(a.item, b.item);
+const ordered = (row: Row): Item[] => [...row.items.values()].sort(compare);
+
+const encode = (delta: Delta): Uint8Array => new TextEncoder().encode(JSON.stringify(delta));
+const decode = (bytes: Uint8Array): Delta => JSON.parse(new TextDecoder().decode(bytes)) as Delta;
+
+/** A place for `moved`, which does not count as a neighbour of itself unless it is the one named. */
+function positionAt(placement: Placement, moved: string, list: readonly Item[]): string {
+  const others = list.filter(({ item }) => item !== moved);
+  if (placement === 'first') return wholePosition(others[0]?.position, -1);
+  if (placement === 'last') return wholePosition(others.at(-1)?.position, 1);
+  const neighbour = 'before' in placement ? placement.before : placement.after;
+  const found = list.find(({ item }) => item === neighbour);
+  if (found === undefined) throw new TriptychError('NEIGHBOUR_NOT_FOUND', `${neighbour} is not in the list`, { neighbour });
+  if (neighbour === moved) return found.position;
+  const at = others.indexOf(found);
+  if ('before' in placement) return others[at - 1] === undefined ? wholePosition(found.position, -1) : between(others[at - 1]!.position, found.position);
+  return others[at + 1] === undefined ? wholePosition(found.position, 1) : between(found.position, others[at + 1]!.position);
+}
+
+function wholePosition(beside: string | undefined, step: -1 | 1): string {
+  const whole = beside === undefined ? MIDDLE : Number(beside.slice(0, WHOLE_DIGITS)) + step;
+  return String(whole).padStart(WHOLE_DIGITS, '0');
+}
+
+/** Digits strictly between `low` and `high`, low < high, neither ending in 0 beyond the whole digits. */
+function between(low: string, high: string): string {
+  let digits = '';
+  for (let at = 0; ; at++) {
+    const from = Number(low[at] ?? 0);
+    const to = digits === high.slice(0, at) ? Number(high[at] ?? 0) : 10;
+    const middle = Math.floor((from + to) / 2);
+    digits += String(middle > from ? middle : from);
+    if (middle > from && at >= WHOLE_DIGITS) return digits;
+  }
+}
