@@ -1,0 +1,116 @@
+/**
+ * One store node and everything that makes it a process, put together: its engine (handed in open), its peers, its server
+ * on the wire, its admin port. Nothing here reads the environment, catches a signal or ends the process, so that tests run
+ * the whole of it in their own.
+ */
+import { lastValueFrom } from 'rxjs';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { ADMIN_HOST, adminServer } from '@app/admin';
+import type { StoreConfiguration } from '@app/config';
+import { assert, InvariantViolation, PATTERNS, type CallContext } from '@app/contracts';
+import { ClusterView, schemaHash, sipHash128, StoreNode, TokenRing, type PeerRequest, type Recovery, type StorageEngine } from '@app/store';
+import { WirePeerTransport } from '@app/store/adapters';
+import { systemClock, systemRandom } from '@app/time';
+import { LinkFaults, tcpNetwork, WireExceptionFilter, WireTransport, type WireIdentity, type WireReport } from '@app/wire';
+import type { Logger } from 'pino';
+import { adminState } from './admin/admin-state.js';
+import { faultRoutes } from './admin/fault-routes.js';
+import { AppModule } from './app.module.js';
+import { PeerMessageCounts } from './peer-message-counts.js';
+
+/** For calls in flight when the process is told to stop, ms. */
+export const DRAIN_GRACE_MS = 5_000;
+/** How soon a storage engine that has failed is noticed, ms. Its writes fail from the first moment. */
+const ENGINE_CHECK_MS = 100;
+/** Rows are hashed under the cluster's name: rows of two clusters never look alike. */
+const DIGEST_KEY_BYTES = 16;
+
+export interface StoreProcessPorts {
+  readonly configuration: StoreConfiguration;
+  /** Closed by `stop`, and when the start fails. */
+  readonly opened: { readonly engine: StorageEngine; readonly recovery: Recovery };
+  readonly adminToken: string;
+  readonly log: Logger;
+  /** Called when the node must not go on, because of what it found: the process is to end at once. */
+  readonly die: (why: string, error?: unknown) => void;
+}
+
+export interface StoreProcess {
+  /** What was listened on. */
+  readonly ports: { readonly wire: number; readonly admin: number };
+  /** Lets calls in flight end, at most `graceMs`; then closes everything. Settles when the data is closed. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Settles once it serves. @throws whatever keeps it from listening */
+export async function startStoreProcess({ configuration, opened, adminToken, log, die }: StoreProcessPorts): Promise<StoreProcess> {
+  const { clusterId, nodeId, members, replicationFactor, host, wirePort, adminPort } = configuration;
+  const { engine, recovery } = opened;
+  const identity: WireIdentity = { clusterId, name: nodeId, role: 'store', schemaHash: schemaHash() };
+  const faults = configuration.faults ? new LinkFaults() : null;
+  const shared = { identity, network: tcpNetwork(), clock: systemClock, random: systemRandom, ...(faults && { faults }) };
+  const transport = new WirePeerTransport({ ...shared, self: nodeId, members });
+  const node = new StoreNode({
+    view: new ClusterView(nodeId, clusterId, 1, new TokenRing(members, replicationFactor)),
+    engine,
+    transport,
+    clock: systemClock,
+    random: systemRandom,
+    digestKey: sipHash128(new Uint8Array(DIGEST_KEY_BYTES), Buffer.from(clusterId)),
+  });
+  const wire = new WireTransport({
+    ...shared,
+    address: { host, port: wirePort },
+    drainGraceMs: DRAIN_GRACE_MS,
+    report: (report) => {
+      logReport(log, report);
+      // What we believed of our own state is not true: going on would spread it.
+      if (report.kind === 'handler-failed' && report.error instanceof InvariantViolation) die('an invariant is broken', report.error);
+    },
+  });
+  // What replicas say to each other is the hottest path there is: it goes by Nest's dispatch.
+  const heard = new PeerMessageCounts();
+  wire.handle(PATTERNS.peer, (request, context: CallContext, peer) => {
+    heard.count(peer.name, (request as PeerRequest).kind);
+    return node.peer(request as PeerRequest, context);
+  });
+
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule.with(node), { strategy: wire, logger: false, abortOnError: false });
+  app.useGlobalFilters(new WireExceptionFilter());
+  const state = adminState({ configuration, recovery, node, engine, wire: wire.server, heard, isDown: (peer) => transport.isDown(peer) });
+  const admin = adminServer([state, ...faultRoutes(faults, log)], { token: adminToken, random: systemRandom, log });
+  // A node whose disk has failed could still answer reads; but nobody could tell it from one that is well.
+  const watch = setInterval(() => {
+    if (engine.state === 'failed') die('storage has failed');
+  }, ENGINE_CHECK_MS);
+
+  const stop = async (graceMs: number): Promise<void> => {
+    clearInterval(watch);
+    await lastValueFrom(wire.server.drain(graceMs), { defaultValue: undefined });
+    await app.close();
+    node.stop();
+    transport.close();
+    await admin.close();
+    await closed(engine);
+  };
+  try {
+    await admin.listen({ host: ADMIN_HOST, port: adminPort });
+    await app.listen();
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+  const address = admin.server.address();
+  assert(typeof address === 'object' && address !== null && wire.port !== undefined, 'both ports are listened on');
+  return { ports: { wire: wire.port, admin: address.port }, stop };
+}
+
+const closed = (engine: StorageEngine): Promise<void> =>
+  new Promise((resolve, reject) => engine.close((error) => (error === undefined ? resolve() : reject(error))));
+
+function logReport(log: Logger, report: WireReport): void {
+  if (report.kind === 'handler-failed') {
+    log.error({ err: report.error, pattern: report.pattern, traceId: report.traceId, peer: report.peer.name }, 'handler failed');
+  } else log.debug({ code: report.error.code, peer: report.peer.name }, report.kind);
+}

@@ -1,0 +1,36 @@
+/** A film as a device sees it. The store keeps it as this very JSON, so the catalog's loader decides what is in it. */
+import { z } from 'zod';
+import type { Item } from '@app/contracts';
+import { Id, NextCursor, Page } from '../http/schemas.js';
+
+export const FilmPath = z.strictObject({ filmId: Id });
+export type FilmPath = z.output<typeof FilmPath>;
+
+export const FilmsQuery = Page.extend({
+  genre: z.string().min(1).max(100).optional().describe('As the film itself names it, in any case: "Romantic Comedy" or "romantic-comedy".'),
+});
+export type FilmsQuery = z.output<typeof FilmsQuery>;
+
+export const Film = z
+  .object({
+    id: Id,
+    title: z.string(),
+    year: z.int().describe('Of the first release.'),
+    genre: z.string().nullable(),
+    director: z.string().nullable(),
+    runtimeMinutes: z.number().nullable(),
+    mpaaRating: z.string().nullable(),
+    distributor: z.string().nullable(),
+    imdbRating: z.number().nullable(),
+    imdbVotes: z.number().nullable(),
+    rottenTomatoes: z.number().nullable().describe('Share of critics in favour, percent.'),
+  })
+  .meta({ id: 'Film' });
+export type Film = z.output<typeof Film>;
+
+export const FilmsPage = z.strictObject({ items: z.array(Film), nextCursor: NextCursor }).meta({ id: 'FilmsPage' });
+export type FilmsPage = z.output<typeof FilmsPage>;
+
+export function filmOf({ value }: Item): Film {
+  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as Film;
+}

@@ -1,0 +1,70 @@
+/**
+ * The OpenAPI description, generated from the schemas that validate, at /docs (for people) and /docs/json. Refusals are
+ * described once: every route answers them in the one problem shape.
+ */
+import { applyDecorators } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ApiResponse, type ApiResponseOptions, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { PROBLEM_JSON, PROBLEMS } from '@app/admin';
+import { CONSISTENCY_LEVELS } from '@app/contracts';
+
+export const CONSISTENCY_HEADER = {
+  name: 'Consistency',
+  required: false,
+  description: 'How many replicas must answer before the gateway does.',
+  schema: { type: 'string' as const, enum: CONSISTENCY_LEVELS.map((level) => level.toLowerCase()), default: 'quorum' },
+};
+
+export const RETRY_TOKEN_HEADER = {
+  name: 'Retry-Token',
+  required: false,
+  description: 'From the failure of this very request: sent back with it, through any gateway, it is the same operation.',
+  schema: { type: 'string' as const },
+};
+
+type HeaderObject = ReturnType<typeof text>;
+const text = (description: string) => ({ description, schema: { type: 'string' as const } });
+const TRACE_ID = { 'Trace-Id': text('The name of this request in every log.') };
+
+export const ANSWER_HEADERS = {
+  ...TRACE_ID,
+  'Served-By': text('zone=<of the gateway>; gateway=<id>; node=<the coordinator that answered>'),
+  'Consistency-Achieved': text('<level>; replicas=<that answered>/<copies>; zones=<that answered>; repaired=<yes or no>'),
+};
+
+/** The statuses a route refuses with, each with the codes it may carry. */
+export function Refusals(...statuses: readonly number[]): MethodDecorator {
+  return applyDecorators(...statuses.map((status) => ApiResponse(refusal(status))));
+}
+
+function refusal(status: number): ApiResponseOptions {
+  const codes = Object.entries(PROBLEMS).filter(([, kind]) => kind.status === status).map(([code]) => code);
+  const schema = { $ref: '#/components/schemas/Problem' };
+  const retry: Record<string, HeaderObject> = status === 503 || status === 504 ? { 'Retry-Token': text('On a write whose outcome is unknown.') } : {};
+  return { status, description: codes.join(', '), headers: { ...TRACE_ID, ...retry }, content: { [PROBLEM_JSON]: { schema } } };
+}
+
+/** The one shape that is not validated, since only we write it: `problemOf` is its other half. */
+const PROBLEM_SCHEMA = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'detail', 'instance', 'code'],
+  properties: {
+    type: { type: 'string', format: 'uri' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    instance: { type: 'string', description: 'The trace id.' },
+    code: { type: 'string', enum: Object.keys(PROBLEMS) },
+  },
+  additionalProperties: { description: 'The numbers behind the error.' },
+};
+
+export function serveDocs(app: NestFastifyApplication): void {
+  const config = new DocumentBuilder().setTitle('Triptych').setVersion('1').setDescription('A favorites queue that survives losing a zone.');
+  const document = () => {
+    const described = SwaggerModule.createDocument(app, config.build());
+    const schemas = { ...described.components?.schemas, Problem: PROBLEM_SCHEMA } as NonNullable<typeof described.components>['schemas'];
+    return { ...described, components: { ...described.components, schemas } };
+  };
+  SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'docs/json', raw: ['json'] });
+}
