@@ -19,5 +19,6 @@ export default defineConfig({
   ],
   resolve: { tsconfigPaths: true },
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
-  test: { globals: true, include: [mutant.foundBy], bail: 1, testTimeout: 30_000 },
+  // Vitest keeps transformed modules on disk: a planted bug would still be there in the next run.
+  test: { globals: true, include: [mutant.foundBy], bail: 1, testTimeout: 30_000, fsModuleCache: false },
 });

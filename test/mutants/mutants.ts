@@ -23,6 +23,8 @@ const COORDINATOR = 'libs/store/src/node/coordinator.ts';
 const COORDINATOR_SPEC = 'libs/store/src/node/coordinator.spec.ts';
 const HANDOFF = 'libs/store/src/node/hinted-handoff.ts';
 const HANDOFF_SPEC = 'libs/store/src/node/hinted-handoff.spec.ts';
+const TREE_SPEC = 'libs/store/src/node/row-tree.spec.ts';
+const ANTI_ENTROPY_SPEC = 'libs/store/src/node/anti-entropy.spec.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -274,5 +276,77 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'const isOver = allBytes',
     replace: 'const isOver = false && allBytes',
     foundBy: HANDOFF_SPEC,
+  },
+  {
+    name: 'tree-toggled-by-a-duplicate',
+    breaks: 'C9: a hash goes in and out of the tree only when the digest really changed',
+    file: ROWS,
+    find: '      this.#release(key, draft);\n      return settle();\n    }\n    const batch',
+    replace: '      this.#release(key, draft);\n      this.onChange(key, EMPTY_HEADER, before);\n      return settle();\n    }\n    const batch',
+    foundBy: TREE_SPEC,
+  },
+  {
+    name: 'tree-keeps-the-old-hash',
+    breaks: 'C9: the tree kept up write by write is the tree made from the records',
+    file: 'libs/store/src/node/row-tree.ts',
+    find: '    this.#toggle(leaf, key, before);\n',
+    replace: '',
+    foundBy: TREE_SPEC,
+  },
+  {
+    name: 'leaf-without-key',
+    breaks: 'C9: two like rows of two users do not cancel out',
+    file: 'libs/store/src/core/merkle/merkle-tree.ts',
+    find: '  writer.string(table);\n  writer.string(row);\n',
+    replace: '',
+    foundBy: ANTI_ENTROPY_SPEC,
+  },
+  {
+    name: 'trees-over-slots-not-shared',
+    breaks: 'two replicas compare what both hold, and nothing else',
+    file: 'libs/store/src/core/merkle/merkle-tree.ts',
+    find: '      if (counts[i] !== 1) continue;\n',
+    replace: '',
+    foundBy: ANTI_ENTROPY_SPEC,
+  },
+  {
+    name: 'repair-misses-removals',
+    breaks: 'a removal that one replica missed reaches it without a read',
+    file: ROWS,
+    find: '      deltas.push(delta);\n',
+    replace: '      if (delta.version !== null) deltas.push(delta);\n',
+    foundBy: ANTI_ENTROPY_SPEC,
+  },
+  {
+    name: 'incomplete-tree-compared',
+    breaks: 'a node that is still building its tree takes no part in a comparison',
+    file: 'libs/store/src/node/anti-entropy.ts',
+    find: 'tree.isReady ? answerDiff(tree.over(slots), request.question) : null',
+    replace: 'answerDiff(tree.over(slots), request.question)',
+    foundBy: ANTI_ENTROPY_SPEC,
+  },
+  {
+    name: 'damaged-row-compared',
+    breaks: 'F9: a damaged row is no source for repair, and is left to its rebuilding',
+    file: 'libs/store/src/node/row-tree.ts',
+    find: 'return header.isDamaged ? null : this.hasher.digest(header);',
+    replace: 'return this.hasher.digest(header);',
+    foundBy: ANTI_ENTROPY_SPEC,
+  },
+  {
+    name: 'no-second-look',
+    breaks: 'a write on its way to a replica is not sent there again',
+    file: 'libs/store/src/node/tree-exchange.ts',
+    find: 'this.#after(SECOND_LOOK_MS, ',
+    replace: 'this.#after(0, ',
+    foundBy: ANTI_ENTROPY_SPEC,
+  },
+  {
+    name: 'given-up-hint-owes-nothing',
+    breaks: 'a replica whose hints were given up is compared with as soon as it can be, not at its next turn',
+    file: 'libs/store/src/node/store-node.ts',
+    find: 'onDropped: (target) => this.#antiEntropy.owe(target),',
+    replace: 'onDropped: () => {},',
+    foundBy: ANTI_ENTROPY_SPEC,
   },
 ];

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Configuration, Stats } from '@rspack/core';
+import type { Stats } from '@rspack/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Recovery } from '../../libs/store/src/ports/storage-engine.js';
 import { lacks } from '../support/capability.js';

@@ -28,6 +28,7 @@ export class NodeDisk implements Disk {
   readonly #files = new Map<string, OpenFile>();
   #busyFiles = 0;
   #isClosed = false;
+  readonly #onReleased: (() => void)[] = [];
 
   /**
    * Makes the directory where it is not there, and locks it.
@@ -104,10 +105,9 @@ export class NodeDisk implements Disk {
     });
   }
 
-  close(): void {
-    if (this.#isClosed) return;
+  close(released: () => void = () => {}): void {
     this.#isClosed = true;
-    // With operations under way the descriptors are closed, and the lock released, when the last of them ends.
+    this.#onReleased.push(released);
     if (this.#busyFiles === 0) this.#release();
   }
 
@@ -177,7 +177,9 @@ export class NodeDisk implements Disk {
 
   #release(): void {
     for (const file of this.#files.values()) closeFile(file);
+    this.#files.clear();
     this.#lock.release();
+    for (const released of this.#onReleased.splice(0)) released();
   }
 }
 

@@ -3,8 +3,8 @@
  * slots that both hold, and repairs what differs, in both directions. Equal trees cost one message and its answer.
  *
  * Peers are taken in turn, one about every ten seconds, one at a time. A peer is **owed** a comparison at once when it
- * is back after it was down, when a message to it failed (which is how replicas come to differ), or when a hint for it was
- * given up. What is owed to a peer that is down waits until it is up.
+ * is back after it was down, when a comparison with it failed, or when a hint for it was given up. What is owed to a
+ * peer that is down waits until it is up.
  *
  * Read repair heals what is read and hints what was missed while somebody kept book; this one needs no luck and no
  * memory. Nothing depends on a clock: there are no tombstones to collect before a deadline, so how long a replica was away

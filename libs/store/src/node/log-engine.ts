@@ -294,9 +294,10 @@ class LogEngine implements StorageEngine {
           error = cause as Error; // no marker: the next start recovers
         }
       }
-      this.#disk.close();
-      this.#closeOutcome = { error };
-      for (const settle of this.#onClosed) settle(error);
+      this.#disk.close(() => {
+        this.#closeOutcome = { error };
+        for (const settle of this.#onClosed) settle(error);
+      });
     });
   }
 

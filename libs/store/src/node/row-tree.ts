@@ -34,6 +34,8 @@ export class RowTree {
   /** Leaves below this one are right, but for the stale ones. */
   #builtCount = 0;
   readonly #stale = new Set<number>();
+  /** What a row with this header adds: the header after one write is the one before the next. */
+  readonly #hashes = new WeakMap<RowHeader, Uint8Array>();
   #cancelBuild: Cancel;
 
   /** @param hashKey 16 bytes, the same on all nodes of the cluster */
@@ -103,8 +105,13 @@ export class RowTree {
   }
 
   #toggle(leaf: number, key: RowKey, header: RowHeader): void {
-    if (!adds(header)) return;
-    this.#tree.toggle(leaf, rowHash(this.hashKey, key.table, key.row, this.hasher.digest(header)));
+    if (adds(header)) this.#tree.toggle(leaf, this.#hash(key, header));
+  }
+
+  #hash(key: RowKey, header: RowHeader): Uint8Array {
+    let hash = this.#hashes.get(header);
+    if (hash === undefined) this.#hashes.set(header, (hash = rowHash(this.hashKey, key.table, key.row, this.hasher.digest(header))));
+    return hash;
   }
 
   #build(): void {
@@ -138,7 +145,7 @@ export class RowTree {
       this.#stale.delete(leaf);
       for (const key of keys) {
         const header = this.rows.header(key); // may find the row damaged, and then this leaf is read once more
-        if (adds(header)) xorInto(hash, rowHash(this.hashKey, key.table, key.row, this.hasher.digest(header)));
+        if (adds(header)) xorInto(hash, this.#hash(key, header));
       }
       if (leaf < this.#builtCount) this.#tree.set(leaf, hash);
     }

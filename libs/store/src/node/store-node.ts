@@ -148,10 +148,7 @@ export class StoreNode {
   }
 
   #ask(to: NodeId, key: RowKey, body: RowRequestBody, context: CallContext, settle: (reply: PeerReply | null, error?: ReturnType<typeof asStoreError>) => void): Subscription {
-    return this.#send(to, { table: key.table, row: key.row, ...body }, context, (reply, error) => {
-      if (body.kind === 'apply' && reply === null) this.#antiEntropy.owe(to);
-      settle(reply, error);
-    });
+    return this.#send(to, { table: key.table, row: key.row, ...body }, context, settle);
   }
 
   /** Every message to a peer goes through here: stamped with our clock, and theirs heard. */

@@ -29,8 +29,8 @@ export interface Disk {
   sync(name: string, settled: Settled): void;
   /** Removes a file; nothing where it is not there. It may be back after a power loss. */
   remove(name: string, settled?: Settled): void;
-  /** Lets go of the directory. Calls under way are dropped. */
-  close(): void;
+  /** Lets go of the directory: what is under way is not settled any more, and `released` runs once it has ended. Idempotent. */
+  close(released?: () => void): void;
 }
 
 export type Settled = (error?: Error) => void;

@@ -5,7 +5,7 @@
  * to know of its own batches in flight, it keeps itself.
  *
  * Every record carries a checksum over key and value, verified on every read. A damaged record is never served.
- * Keys are 1 to 512 bytes, compared as unsigned bytes; values at most 1 MiB.
+ * Keys are 1 to 1024 bytes, compared as unsigned bytes; values at most 1 MiB.
  */
 import type { Mutation, WriteBatch } from '../core/codec/log-record.js';
 
@@ -47,7 +47,7 @@ export interface KeyRange {
   readonly reverse?: boolean;
 }
 
-export const MAX_KEY_BYTES = 512;
+export const MAX_KEY_BYTES = 1024;
 export const MAX_VALUE_BYTES = 1024 * 1024;
 
 /** Counts since the engine was opened, unless said otherwise. */

@@ -58,8 +58,8 @@ export class FaultDisk implements Disk {
     this.#begin(() => this.inner.remove(name, settled));
   }
 
-  close(): void {
-    this.inner.close();
+  close(released?: () => void): void {
+    this.inner.close(released);
   }
 
   #begin(operation: () => void): void {

@@ -324,9 +324,10 @@ class SimMount implements Disk {
     this.#ask(name, this.disk.removeOperation(name, settled));
   }
 
-  close(): void {
+  close(released?: () => void): void {
     this.stop();
     this.disk.unmounted(this);
+    released?.();
   }
 
   stop(): void {

@@ -29,9 +29,9 @@ describe('a hybrid logical clock', () => {
         const readings: number[] = [];
         for (const { at, skewMs, hears } of steps) {
           const clock = clocks[at]!;
+          const before = clock.last;
           const heard = hears === null ? undefined : readings[hears];
           if (heard !== undefined) expect(clock.observe(heard, NOW_MS + skewMs)).toBe(true);
-          const before = clock.last;
           const reading = clock.next(NOW_MS + skewMs);
           expect(reading).toBeGreaterThan(Math.max(before, heard ?? 0));
           readings.push(reading);

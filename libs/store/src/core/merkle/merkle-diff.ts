@@ -98,4 +98,4 @@ function writeChildren(answer: ByteWriter, tree: SharedTree, level: number, inde
   });
 }
 
-const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, i) => byte === b[i]);
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

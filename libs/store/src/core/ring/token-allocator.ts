@@ -6,12 +6,12 @@
  * Two steps. **Rendezvous**: each slot draws a distance to every node, exponential with the node's weight as its rate, and
  * meets nodes in that order; a node that joins or leaves changes nothing between the others. **Balance**: chance leaves
  * a node a few per cent above or below its share, so within each zone nodes above hand slots to nodes below, until each
- * holds exactly what its weight gives it. Only this second step moves more than must move.
+ * holds what its weight gives it to within a slot or two. Only this second step moves more than must move.
  *
  * Refused: random tokens (with 256 per node two of six nodes still differ by a tenth); greedy placement of tokens as
  * Cassandra's allocator does it (depends on the order of joining, so it must be stored); equal slots dealt out in
  * turn (balanced, but a join moves nearly everything). And zones are not balanced against each other: each gets what the
- * zone rule gives it, since forcing shares between zones moved up to 8% more at a join than the joining node holds.
+ * zone rule gives it, since forcing shares between zones moved up to 8% of all copies more at a join than the joining node takes.
  * Sources: Thaler and Ravishankar, Rendezvous hashing (1998); DeCandia et al., Dynamo (SOSP 2007), 6.2, whose third
  * strategy is the equal slots.
  */

@@ -91,10 +91,10 @@ describe('positions', () => {
     }
   });
 
-  it('have no place between two that are equal, nor beside what is no position', () => {
+  it('have no place between two that are equal, nor beside one that we cannot have made and that leaves none', () => {
     const position = lastPosition(NOW, dot(1));
     expect(positionBetween(position, position, NOW, dot(2))).toBeNull();
-    for (const [a, b] of [['a/b', 'a0'], ['V', 'V0'], ['', '00'], ['', 'H00000000000'], ['z', null], ['Tzzzzzzzzzz', null]] as const) {
+    for (const [a, b] of [['a/b', 'a0'], ['~A', '~C'], ['-A', '-C'], ['V', 'V0'], ['', '00'], ['', 'H00000000000'], ['z', null], ['Tzzzzzzzzzz', null]] as const) {
       expect(positionBetween(a, b, NOW, dot(2))).toBeNull();
     }
     expect(() => positionBetween('b', 'a', NOW, dot(2))).toThrow('out of order');

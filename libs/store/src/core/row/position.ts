@@ -39,10 +39,9 @@ export const lastPosition = (hlc: number, dot: Dot): string => TAIL + clockDigit
  * @param hlc reading that dates the operation; used at the ends, where it leaves room for what is put first or last later
  * @param dot names the operation: different dots never get equal positions
  * @returns null where there is no place: between equal positions (two items may share one only if their actors agree in
- *   32 bits), beyond MAX_POSITION_LENGTH, or where `a` or `b` is no position
+ *   32 bits), beyond MAX_POSITION_LENGTH, or where `a` or `b` is not of our making and leaves none
  */
 export function positionBetween(a: string, b: string | null, hlc: number, dot: Dot): string | null {
-  if (!isPosition(a) || (b !== null && !isPosition(b))) return null;
   assert(b === null || a <= b, 'positions out of order');
   let position: string;
   if (b === null) {
@@ -53,6 +52,7 @@ export function positionBetween(a: string, b: string | null, hlc: number, dot: D
     position = firstPosition(hlc, dot);
     if (position >= b) position = firstPosition(Number.MAX_SAFE_INTEGER - clockOf(b) + 1, dot);
   } else position = midpoint(a, b) + dotDigits(dot);
+  // Sure of our own positions, and a guard against others.
   const isBetween = position > a && (b === null || position < b);
   return isBetween && position.length <= MAX_POSITION_LENGTH ? position : null;
 }
@@ -66,8 +66,6 @@ export function dotDigits(dot: Dot): string {
   const counter = inBase62(dot.counter);
   return counter + inBase62(parseInt(dot.actor.slice(0, 8), 16)).padStart(ACTOR_DIGITS, '0') + DIGITS[counter.length];
 }
-
-const isPosition = (text: string): boolean => /^[0-9A-Za-z]*$/.test(text);
 
 const clockDigits = (reading: number): string =>
   inBase62(Math.min(Math.max(reading, 0), Number.MAX_SAFE_INTEGER)).padStart(CLOCK_DIGITS, '0');
