@@ -78,8 +78,7 @@ describe('a coordinator killed between its own durable write and its sends', () 
 
     await cluster.start(COORDINATOR);
     await liftAll();
-    // It comes back with its own durable write, which nobody has told it is over.
-    for (const { name } of [user, other]) expect(await held(COORDINATOR, name)).toBe(true);
+    // It comes back with its own durable writes; reads, hints and anti-entropy all spread what it has.
     await everywhere(user, []);
     expect(await held(COORDINATOR, user.name)).toBe(false);
 

@@ -1,7 +1,8 @@
 /** One store node as a process: opens its data, listens, drains when asked to stop, and ends when it must not go on. */
 import 'reflect-metadata';
 import { adminToken } from '@app/admin';
-import { createLogger, storeConfiguration, type StoreConfiguration } from '@app/config';
+import { ConfigurationRefused, createLogger, storeConfiguration, type StoreConfiguration } from '@app/config';
+import { checkLayout } from '@app/store';
 import { openLmdbEngine } from '@app/store/adapters';
 import { systemClock } from '@app/time';
 import { startFailure } from './start-failure.js';
@@ -16,6 +17,11 @@ async function main(): Promise<void> {
   configuration = storeConfiguration(process.env);
   const { nodeId, zone, clusterId, dataDirectory, host } = configuration;
   const log = createLogger({ role: 'store', node: nodeId, zone }, configuration.logLevel);
+  const { members, replicationFactor } = configuration;
+  const layout = checkLayout(members, replicationFactor, 'nothing');
+  if (!layout.ok) throw new ConfigurationRefused(`this layout cannot hold the data: ${layout.reason}`);
+  const overZones = checkLayout(members, replicationFactor, 'zone');
+  if (!overZones.ok) log.warn({ reason: overZones.reason }, 'this layout does not survive the loss of a zone');
   const token = adminToken(configuration.adminTokenFile);
   const opened = openLmdbEngine({ directory: dataDirectory, clusterId, nodeId, clock: systemClock });
   log.info({ recovery: opened.recovery, dataDirectory }, 'data directory open');

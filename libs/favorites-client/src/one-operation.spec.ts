@@ -107,7 +107,7 @@ function runOne(seed: number, outcomes: Outcomes): void {
   }
 }
 
-it('one operation has one delta, however it is tried; a plain failure means nothing happened; nothing is left behind', () => {
+it('one operation has one delta, however it is tried; a plain failure means nothing happened; nothing is left behind', { timeout: 120_000 }, () => {
   const outcomes: Outcomes = { success: 0, plain: 0, uncertain: 0, left: 0 };
   fc.assert(
     fc.property(fc.integer(), (seed) => runOne(seed, outcomes)),

@@ -41,7 +41,7 @@ const codeOf = (act: () => unknown): string => {
   return 'none';
 };
 
-describe('[Q1] a write at one replica is read at any other', () => {
+describe('[L1] a write at one replica is read at any other', () => {
   it('shows an add through each replica at every other', () => {
     const cluster = testCluster();
     for (const [i, via] of cluster.nodes.entries()) {
@@ -69,7 +69,7 @@ describe('[Q1] a write at one replica is read at any other', () => {
   });
 });
 
-describe('[Q2] a quorum is judged by who answered', () => {
+describe('[L2] a quorum is judged by who answered', () => {
   it('goes on with one replica dead, cut off, or losing its messages', () => {
     for (const harm of [(c: TestCluster) => c.crash('c1'), (c: TestCluster) => c.isolate('c1')]) {
       const cluster = testCluster();

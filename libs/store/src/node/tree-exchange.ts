@@ -51,7 +51,6 @@ export interface ExchangeCounts {
 export type ExchangeOutcome = 'equal' | 'compared' | 'unready' | 'failed';
 
 const LEAVES_PER_PAGE = 16;
-const ROWS_PER_PAGE = 256;
 const REPAIRS_AT_ONCE = 4;
 const SECOND_LOOK_MS = 500;
 const ANSWER_TIMEOUT_MS = 2_000;

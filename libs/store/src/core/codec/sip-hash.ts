@@ -3,9 +3,9 @@
  * fast on the short inputs that we have (a row key, a cell). It places rows on the ring and makes the digests that
  * replicas compare.
  *
- * A 64-bit word is two 32-bit halves here: the engine keeps those in registers, while a BigInt per step costs about a
- * hundred times as much. Refused: SHA-256 of node:crypto (a microsecond and an object per call), and unkeyed hashes
- * such as Murmur (whoever names rows could aim at one node).
+ * A 64-bit word is two 32-bit halves here: the engine keeps those in registers, while a BigInt per step costs some
+ * fifty times as much. Refused: SHA-256 of node:crypto (ten times as much, and an object per call), and unkeyed hashes
+ * such as Murmur (whoever writes cells could make two rows look alike).
  *
  * Source: Aumasson and Bernstein, SipHash: a fast short-input PRF (2012); the 128-bit result is the authors' own variant.
  */

@@ -8,7 +8,7 @@
  * a node a few per cent above or below its share, so within each zone nodes above hand slots to nodes below, until each
  * holds what its weight gives it to within a slot or two. Only this second step moves more than must move.
  *
- * Refused: random tokens (with 256 per node two of six nodes still differ by a tenth); greedy placement of tokens as
+ * Refused: random tokens (with 256 per node loads still spread by 6%); greedy placement of tokens as
  * Cassandra's allocator does it (depends on the order of joining, so it must be stored); equal slots dealt out in
  * turn (balanced, but a join moves nearly everything). And zones are not balanced against each other: each gets what the
  * zone rule gives it, since forcing shares between zones moved up to 8% of all copies more at a join than the joining node takes.
