@@ -12,7 +12,7 @@ import { environment, pinnedNode, root, SetupRefused, setUp } from './setup.mjs'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** How many runs a property makes in the long suite, for each that it makes in `npm test`. */
-const LONG_PROPERTY_FACTOR = 20;
+const LONG_PROPERTY_FACTOR = 5;
 
 /** A stage that takes longer is hung, a busy loop for example, which no test's own timeout ends. */
 const STAGE_TIMEOUT_MS = { short: 12 * 60_000, long: 40 * 60_000 };

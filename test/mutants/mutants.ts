@@ -55,8 +55,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'digest-over-versions-alone',
     breaks: 'F3: "never saw it" and "saw it and removed it" have different digests',
     file: HEADER,
-    find: '    header.context.encode(writer);\n    header.voided.encode(writer);\n    writer.fixed(header.versionsHash);\n    return sipHash128',
-    replace: '    writer.fixed(header.versionsHash);\n    return sipHash128',
+    find: '    header.context.encode(writer);\n    header.voided.encode(writer);\n    writer.fixed(header.versionsHash);\n    const digest = sipHash128',
+    replace: '    writer.fixed(header.versionsHash);\n    const digest = sipHash128',
     foundBy: COORDINATOR_SPEC,
   },
   {

@@ -21,8 +21,9 @@ function clientOf(cluster: TestCluster, zone = 'zone-a') {
   return { store, transport, clock };
 }
 
-listStoreContract('ReplicatedListStore over a simulated cluster', () => {
-  const cluster = new TestCluster({ seed: 5 });
+listStoreContract('ReplicatedListStore over a simulated cluster', ({ maxItems }) => {
+  const tables = TABLES.map((table) => ({ ...table, maxItemsPerRow: maxItems }));
+  const cluster = new TestCluster({ seed: 5, settings: { tables } });
   const { store, transport, clock } = clientOf(cluster);
   const lost: boolean[] = [];
   const losing = new Map<string, number>();
@@ -35,7 +36,7 @@ listStoreContract('ReplicatedListStore over a simulated cluster', () => {
     if (times === undefined) return lost.shift()!;
     return times < 12 ? false : null;
   };
-  return { store, clock, maxItems: 10_000, loseNextReply: (applied) => lost.push(applied) };
+  return { store, clock, loseNextReply: (applied) => lost.push(applied) };
 });
 
 const ADD: Operation = { kind: 'add', value: Uint8Array.of(1) };

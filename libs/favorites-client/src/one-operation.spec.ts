@@ -1,5 +1,5 @@
 /**
- * DESIGN's "one operation, many attempts", from the client's side: whatever the nodes and the network do, and whenever
+ * One operation, many attempts (docs/row-model.md), from the client's side: whatever the nodes and the network do, and whenever
  * the caller leaves. Random scripts for every call; what was sent, and what took effect, is judged afterwards.
  */
 import fc from 'fast-check';
@@ -107,7 +107,7 @@ function runOne(seed: number, outcomes: Outcomes): void {
   }
 }
 
-it('one operation has one delta, however it is tried; a plain failure means nothing happened; nothing is left behind', { timeout: 120_000 }, () => {
+it('one operation has one delta, however it is tried; a plain failure means nothing happened; nothing is left behind', { timeout: 600_000 }, () => {
   const outcomes: Outcomes = { success: 0, plain: 0, uncertain: 0, left: 0 };
   fc.assert(
     fc.property(fc.integer(), (seed) => runOne(seed, outcomes)),

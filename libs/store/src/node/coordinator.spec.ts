@@ -515,4 +515,19 @@ describe('[T3] limits', () => {
     expect(bad.error).toMatchObject({ code: 'REQUEST_INVALID' });
     expect(cluster.list('ann')).toEqual([]);
   });
+
+  it('refuses a new item of a full list, and nothing else; replication refuses no delta for it', () => {
+    const tables = [{ name: 'favorites', siblings: 'earliest' as const, maxItemsPerRow: 3 }];
+    const cluster = testCluster({ settings: { tables } });
+    const early = prepared(cluster, 'ann', 'prepared-early', 'a1');
+    for (const film of ['x', 'y', 'z']) cluster.add('ann', film, { via: 'a1' });
+    expect(codeOf(() => cluster.add('ann', 'w', { via: 'a1' }))).toBe('LIST_FULL');
+    expect(codeOf(() => cluster.add('ann', 'x', { via: 'a1' }))).toBe('none');
+    cluster.move('ann', 'x', 'last', { via: 'a1' });
+    ended(cluster, cluster.commit('ann', early.delta, { via: 'b1' }));
+    expect(cluster.list('ann')).toHaveLength(4);
+    cluster.remove('ann', 'y', { via: 'a1' });
+    cluster.remove('ann', 'z', { via: 'a1' });
+    expect(codeOf(() => cluster.add('ann', 'w', { via: 'a1' }))).toBe('none');
+  });
 });

@@ -49,7 +49,7 @@ export interface TestClusterOptions {
   readonly nodesPerZone?: number;
   readonly replicationFactor?: number;
   /** Of the nodes' own mechanisms, where a test wants others than production's. */
-  readonly settings?: Pick<StoreNodeOptions, 'antiEntropy' | 'hints'>;
+  readonly settings?: Pick<StoreNodeOptions, 'antiEntropy' | 'hints' | 'tables'>;
 }
 
 export interface OperationOptions {
@@ -244,7 +244,7 @@ export class TestCluster {
     const key = favorites(user);
     const { rows } = this.node(name);
     try {
-      rows.page(key, Infinity);
+      for (const { item } of rows.page(key, Infinity).items) rows.item(key, item);
       rows.difference(key, NOTHING_KNOWN);
     } catch (error) {
       if ((error as TriptychError).code !== 'STORE_ROW_DAMAGED') throw error;

@@ -12,7 +12,7 @@
  *
  * Refused: numbers (they run out after 50 halvings), and halving at the ends of the list, where most items are put (a
  * thousand items put first would have keys of 200 characters; the clock keeps them at 19).
- * Sources: Weiss et al., Logoot (2009), for identifiers made of digits and a site; frac.mjs of our row model.
+ * Source: Weiss et al., Logoot (2009), for identifiers made of digits and a site.
  */
 import { assert } from '@app/contracts';
 import type { Dot } from '../causality/dot.js';

@@ -37,6 +37,9 @@ export const EMPTY_HEADER: RowHeader = {
 
 /** Hashes rows for one cluster; all its nodes must hold the same 16-byte key. */
 export class RowHasher {
+  /** A header never changes, so its digest is worked out once. */
+  readonly #digests = new WeakMap<RowHeader, Uint8Array>();
+
   constructor(private readonly key: Uint8Array) {}
 
   /** The hash of one live version in one row. */
@@ -49,11 +52,15 @@ export class RowHasher {
 
   /** What two replicas compare: 16 bytes, equal exactly when context, voided dots and live versions are. */
   digest(header: RowHeader): Uint8Array {
+    const known = this.#digests.get(header);
+    if (known !== undefined) return known;
     const writer = new ByteWriter();
     header.context.encode(writer);
     header.voided.encode(writer);
     writer.fixed(header.versionsHash);
-    return sipHash128(this.key, writer.finish());
+    const digest = sipHash128(this.key, writer.finish());
+    this.#digests.set(header, digest);
+    return digest;
   }
 }
 

@@ -5,7 +5,7 @@
  *     table 0 row 0 'h'                      the header
  *     table 0 row 0 'i' item                 the live versions of one item, both facets
  *     table 0 row 0 'o' position 0 item      the item at its place: what a page shows
- *     0 name                                 the node's own records
+ *     0 name                                 the node's own records: hints, and the rows by token (token-index.ts)
  */
 const HEADER = 0x68;
 const ITEM = 0x69;
