@@ -1,4 +1,5 @@
 /** The client over the production nodes, in virtual time. */
+import { TABLES } from '@app/store';
 import { describe, expect, it } from 'vitest';
 import { CircuitRegistry, ownCircuit, storeRead, storeWrite } from '@app/circuit';
 import { assert, type CallContext, type CommitRequest, type Operation, zoneId } from '@app/contracts';
