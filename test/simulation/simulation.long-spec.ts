@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { simulate } from './simulation.js';
 
 const FIRST = 1_001;
-const COUNT = 600;
+const COUNT = 300;
 
 it(`simulated clusters keep their promises over ${COUNT} seeds`, () => {
   const failed: string[] = [];
