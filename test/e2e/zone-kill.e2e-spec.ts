@@ -37,7 +37,7 @@ describe('a zone killed under load', () => {
         else if (put.status === 200 && !body.includes(`"${film}"`)) failures.push(`GET through ${other} misses ${film}`);
       }
     };
-    const devices = Array.from({ length: 16 }, (_, number) => device(number));
+    const devices = Array.from({ length: 8 }, (_, number) => device(number));
     await new Promise((resolve) => setTimeout(resolve, RUN_MS / 4));
     await cluster.kill(`zone-${dying}`);
     await new Promise((resolve) => setTimeout(resolve, RUN_MS));
