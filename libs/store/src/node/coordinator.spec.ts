@@ -32,6 +32,11 @@ function timersLeft(cluster: TestCluster): number {
   return cluster.clock.pending;
 }
 
+/** Holds back all that one node sends and is sent. */
+function keepAway(cluster: TestCluster, name: string): void {
+  cluster.network.hold = ({ from, to }) => from === name || to === name;
+}
+
 const codeOf = (act: () => unknown): string => {
   try {
     act();
@@ -152,8 +157,11 @@ describe('[R2] a read repairs before it answers', () => {
     // The add is at b and c alone, the removal at b alone: a and b show the same list, and know different things.
     const add = prepared(cluster, 'ann', 'x', 'b1');
     commitOnlyAt(cluster, 'ann', add.delta, 'b1', ['c1']);
+    keepAway(cluster, 'a1');
     const removal = prepared(cluster, 'ann', 'x', 'b1', 'remove');
     commitOnlyAt(cluster, 'ann', removal.delta, 'b1', []);
+    expect(cluster.locally('c1', 'ann')).toEqual(['x']);
+    expect([cluster.locally('a1', 'ann'), cluster.locally('b1', 'ann')]).toEqual([[], []]);
     cluster.network.hold = ({ from, to }) => [from, to].includes('c1');
     expect(cluster.list('ann', { via: 'a1' })).toEqual([]);
     cluster.network.hold = ({ from, to }) => [from, to].includes('b1');
@@ -208,8 +216,11 @@ describe('[C4] removals', () => {
     const cluster = testCluster();
     const add = prepared(cluster, 'ann', 'x', 'b1');
     commitOnlyAt(cluster, 'ann', add.delta, 'b1', ['c1']);
+    keepAway(cluster, 'a1');
     const removal = prepared(cluster, 'ann', 'x', 'b1', 'remove');
     commitOnlyAt(cluster, 'ann', removal.delta, 'b1', []);
+    expect(cluster.locally('c1', 'ann')).toEqual(['x']);
+    expect([cluster.locally('a1', 'ann'), cluster.locally('b1', 'ann')]).toEqual([[], []]);
     // A second remove, through a and b: neither shows the film, but c still does.
     cluster.network.hold = ({ from, to }) => [from, to].includes('c1');
     cluster.remove('ann', 'x', { via: 'a1' });
@@ -367,6 +378,16 @@ describe('[C6] adds of what is there, moves and places', () => {
     expect(cluster.list('ann', { via: 'b1' })).toEqual(['x']);
   });
 
+  it('an add that finds the film on its way to disk here, and nowhere else, writes it anew', () => {
+    const cluster = testCluster();
+    const stray = prepared(cluster, 'ann', 'x', 'a1');
+    cluster.disk('a1').stall();
+    cluster.network.hold = ({ from, kind }) => from === 'a1' && kind === 'apply';
+    cluster.commit('ann', stray.delta, { via: 'a1' });
+    expect(cluster.node('a1').rows.latestItem({ table: 'favorites', row: 'ann' }, 'x')).not.toBeNull();
+    expect(prepared(cluster, 'ann', 'x', 'a1').delta).not.toBeNull();
+  });
+
   it('an add that finds the film at a replica which missed its removal adds it anew', () => {
     const cluster = testCluster();
     cluster.add('ann', 'x', { via: 'a1' });
@@ -476,6 +497,19 @@ describe('[R3] a damaged row', () => {
     expect(cluster.clock.runUntil(() => cluster.node('b1').stats().damagedRows === 0, 30_000)).toBe(true);
     expect(cluster.list('ann', { via: 'b1' })).toEqual(['x', 'y', 'z']);
     expect(cluster.node('b1').stats().rebuiltRows).toBe(1);
+  });
+
+  it('does not confirm by its loss what another replica never had', () => {
+    const cluster = testCluster();
+    keepAway(cluster, 'a1');
+    cluster.add('ann', 'x', { via: 'b1' });
+    cluster.network.hold = null;
+    cluster.rot('b1', 'ann', 'x');
+    expect(codeOf(() => cluster.get('ann', 'x', { via: 'b1', level: 'ONE' }))).toBe('STORE_ROW_DAMAGED');
+    // What is left at b1 is just what a1 has: nothing. Only c1 can tell, and c1 is away.
+    expect(cluster.digestAt('b1', 'ann')).toBe(cluster.digestAt('a1', 'ann'));
+    keepAway(cluster, 'c1');
+    expect(codeOf(() => cluster.list('ann', { via: 'a1', timeoutMs: 300 }))).toBe('STORE_READ_TIMEOUT');
   });
 
   it('waits with its rebuilding until writes that were in flight at the loss are over', () => {
