@@ -16,7 +16,7 @@ export interface GatewayAddress {
 }
 
 /** Longer than any gateway takes by its own deadlines, so it only ends a request to one that is paused or cut off. */
-const ANSWER_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 5_000;
 
 /** They speak of one connection, and are not handed on to another (RFC 9110, 7.6.1). `expect` was answered here. */
 const CONNECTION_HEADERS = new Set([
