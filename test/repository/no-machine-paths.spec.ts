@@ -15,11 +15,11 @@ describe('no tracked file', () => {
   it.each([
     "const data = '/home/ada/triptych';",
     'see /Users/ada/notes.md',
-    'cd /root/project && npm start',
-    "readFileSync('/work/data.json')",
+    'cd /opt/project && npm start',
+    "readFileSync('/srv/data.json')",
     "mkdirSync('/tmp/cluster')",
     'C:\\Users\\ada',
-    'https://registry.npmjs.org/rxjs',
+    'https://registry.example.org/rxjs',
     'registry=https://npm.registry.example.com/',
     '      "resolved": "https://example.com/rxjs-7.8.2.tgz",',
   ])('and %s would be seen', (text) => {
