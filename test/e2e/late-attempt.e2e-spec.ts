@@ -83,6 +83,7 @@ describe('a coordinator killed between its own durable write and its sends', () 
     expect(await held(COORDINATOR, user.name)).toBe(false);
 
     // Without the token it was another operation: the first was never acknowledged and never removed, so it appears, once.
+    await eventually(async () => (await cluster.films('a', other.name)).includes(FILM), 60_000, 'the add that nobody carried on with appears');
     await everywhere(other, [FILM]);
     expect((await ask('a', 'DELETE', other.name)).status).toBe(204);
     await everywhere(other, []);
