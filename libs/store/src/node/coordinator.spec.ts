@@ -37,6 +37,17 @@ function keepAway(cluster: TestCluster, name: string): void {
   cluster.network.hold = ({ from, to }) => from === name || to === name;
 }
 
+/** The add is at b and c alone, its removal at b alone: a and b show the same list, and know different things. */
+function addedAtTwoRemovedAtOne(cluster: TestCluster): void {
+    const add = prepared(cluster, 'ann', 'x', 'b1');
+    commitOnlyAt(cluster, 'ann', add.delta, 'b1', ['c1']);
+    keepAway(cluster, 'a1');
+    const removal = prepared(cluster, 'ann', 'x', 'b1', 'remove');
+    commitOnlyAt(cluster, 'ann', removal.delta, 'b1', []);
+    expect(cluster.locally('c1', 'ann')).toEqual(['x']);
+    expect([cluster.locally('a1', 'ann'), cluster.locally('b1', 'ann')]).toEqual([[], []]);
+}
+
 const codeOf = (act: () => unknown): string => {
   try {
     act();
@@ -154,17 +165,10 @@ describe('[R2] a read repairs before it answers', () => {
 
   it('[F3] notices a removal that one voter applied and the other never heard of, when both show the same', () => {
     const cluster = testCluster();
-    // The add is at b and c alone, the removal at b alone: a and b show the same list, and know different things.
-    const add = prepared(cluster, 'ann', 'x', 'b1');
-    commitOnlyAt(cluster, 'ann', add.delta, 'b1', ['c1']);
-    keepAway(cluster, 'a1');
-    const removal = prepared(cluster, 'ann', 'x', 'b1', 'remove');
-    commitOnlyAt(cluster, 'ann', removal.delta, 'b1', []);
-    expect(cluster.locally('c1', 'ann')).toEqual(['x']);
-    expect([cluster.locally('a1', 'ann'), cluster.locally('b1', 'ann')]).toEqual([[], []]);
-    cluster.network.hold = ({ from, to }) => [from, to].includes('c1');
+    addedAtTwoRemovedAtOne(cluster);
+    keepAway(cluster, 'c1');
     expect(cluster.list('ann', { via: 'a1' })).toEqual([]);
-    cluster.network.hold = ({ from, to }) => [from, to].includes('b1');
+    keepAway(cluster, 'b1');
     expect(cluster.list('ann', { via: 'a1' })).toEqual([]);
   });
 
@@ -172,7 +176,7 @@ describe('[R2] a read repairs before it answers', () => {
     const cluster = testCluster();
     const add = prepared(cluster, 'ann', 'x', 'a1');
     commitOnlyAt(cluster, 'ann', add.delta, 'a1', []);
-    cluster.network.hold = ({ from, to }) => [from, to].includes('c1');
+    keepAway(cluster, 'c1');
     expect(cluster.list('ann', { via: 'b1' })).toEqual(['x']);
     cluster.network.release();
     cluster.crash('a1');
@@ -214,17 +218,11 @@ describe('[C4] removals', () => {
 
   it('[F4] that find nothing are acknowledged only after a repair', () => {
     const cluster = testCluster();
-    const add = prepared(cluster, 'ann', 'x', 'b1');
-    commitOnlyAt(cluster, 'ann', add.delta, 'b1', ['c1']);
-    keepAway(cluster, 'a1');
-    const removal = prepared(cluster, 'ann', 'x', 'b1', 'remove');
-    commitOnlyAt(cluster, 'ann', removal.delta, 'b1', []);
-    expect(cluster.locally('c1', 'ann')).toEqual(['x']);
-    expect([cluster.locally('a1', 'ann'), cluster.locally('b1', 'ann')]).toEqual([[], []]);
+    addedAtTwoRemovedAtOne(cluster);
     // A second remove, through a and b: neither shows the film, but c still does.
-    cluster.network.hold = ({ from, to }) => [from, to].includes('c1');
+    keepAway(cluster, 'c1');
     cluster.remove('ann', 'x', { via: 'a1' });
-    cluster.network.hold = ({ from, to }) => [from, to].includes('b1');
+    keepAway(cluster, 'b1');
     expect(cluster.list('ann', { via: 'a1' })).toEqual([]);
   });
 
