@@ -17,7 +17,7 @@ describe('no tracked file', () => {
     'see /Users/ada/notes.md',
     'cd /opt/project && npm start',
     "readFileSync('/srv/data.json')",
-    "mkdirSync('/tmp/cluster')",
+    "mkdirSync('/media/cluster')",
     'C:\\Users\\ada',
     'https://registry.example.org/rxjs',
     'registry=https://npm.registry.example.com/',

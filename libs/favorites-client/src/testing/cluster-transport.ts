@@ -4,8 +4,8 @@
  * and answers nobody, until it goes on and does all that it was asked in the meantime, whether the callers are still
  * there or not.
  */
-import { type CallContext, type CommitRequest, type GetRequest, type ListRequest, type NodeId, PATTERNS, type PrepareRequest, TriptychError } from '@app/contracts';
-import type { TestCluster } from '@app/store/testing';
+import { type CallContext, type NodeId, TriptychError } from '@app/contracts';
+import { answerOf, type TestCluster } from '@app/store/testing';
 import { Observable, type Subscriber } from 'rxjs';
 import type { NodeAddress, StoreTransport } from '../store-transport.js';
 
@@ -76,7 +76,7 @@ export class ClusterTransport implements StoreTransport {
   }
 
   #serve(call: Call, pattern: string, payload: unknown, context: CallContext, loseAnswer: boolean): void {
-    const answering = this.#ask(call.node, pattern, payload, context).subscribe({
+    const answering = answerOf(this.cluster.node(call.node), pattern, payload, context).subscribe({
       next: (value) =>
         this.#later(() => {
           if (loseAnswer) return this.#fail(call, 'WIRE_CONNECTION_LOST');
@@ -86,25 +86,6 @@ export class ClusterTransport implements StoreTransport {
       error: (error: unknown) => this.#later(() => call.subscriber.error(error)),
     });
     call.subscriber.add(answering);
-  }
-
-  #ask(name: NodeId, pattern: string, payload: unknown, context: CallContext): Observable<unknown> {
-    const node = this.cluster.node(name);
-    switch (pattern) {
-      case PATTERNS.prepare:
-        return node.prepare(payload as PrepareRequest, context);
-      case PATTERNS.commit:
-        return node.commit(payload as CommitRequest, context);
-      case PATTERNS.list:
-        return node.list(payload as ListRequest, context);
-      case PATTERNS.get:
-        return node.get(payload as GetRequest, context);
-      default:
-        return new Observable((subscriber) => {
-          subscriber.next(node.ring());
-          subscriber.complete();
-        });
-    }
   }
 
   #fail({ subscriber, node }: Call, code: 'WIRE_UNREACHABLE' | 'WIRE_CONNECTION_LOST'): void {

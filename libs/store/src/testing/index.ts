@@ -3,4 +3,4 @@ export { openMemoryEngine, type MemoryEngineOptions, type OpenedMemoryEngine } f
 export { RowModel } from './row-model.js';
 export { SimDisk } from './sim-disk.js';
 export { GOOD_LINK, SimNetwork, type CallHandler, type HoldRule, type LinkQuality, type SimMessage } from './sim-network.js';
-export { addOf, favorites, testCluster, TestCluster, type OperationOptions, type Pending, type TestClusterOptions } from './test-cluster.js';
+export { addOf, answerOf, favorites, testCluster, TestCluster, type OperationOptions, type Pending, type TestClusterOptions } from './test-cluster.js';

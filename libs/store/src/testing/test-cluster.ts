@@ -348,7 +348,7 @@ class Begun<T> implements Pending<T> {
 }
 
 /** A node's answer to whoever calls it: what the Nest shell does in production. */
-function answerOf(node: StoreNode, pattern: string, payload: unknown, context: CallContext): Observable<unknown> {
+export function answerOf(node: StoreNode, pattern: string, payload: unknown, context: CallContext): Observable<unknown> {
   switch (pattern) {
     case PATTERNS.peer:
       return node.peer(payload as PeerRequest, context);
