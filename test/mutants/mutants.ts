@@ -209,8 +209,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'write-quorum-short-by-one',
     breaks: 'an acknowledged write is on W replicas',
     file: 'libs/store/src/node/quorum-write.ts',
-    find: 'new WriteQuorum([ports.self, ...others], required, new Set())',
-    replace: 'new WriteQuorum([ports.self, ...others], Math.max(1, required - 1), new Set())',
+    find: 'new WriteQuorum([ports.self, ...placement.others], required, new Set(), placement.sets)',
+    replace: 'new WriteQuorum([ports.self, ...placement.others], Math.max(1, required - 1), new Set(), placement.sets)',
     foundBy: COORDINATOR_SPEC,
   },
   {

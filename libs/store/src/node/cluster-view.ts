@@ -5,6 +5,17 @@ import { SLOT_COUNT } from '../core/ring/token-allocator.js';
 import { tokenOf, type Token } from '../core/ring/token.js';
 import type { TokenRing } from '../core/ring/token-ring.js';
 
+/** Where a row lies, seen from one of its replicas. */
+export interface RowPlacement {
+  /** Every replica but this node, each once, nearest first. */
+  readonly others: readonly NodeId[];
+  /**
+   * The sets of replicas, this node included, whose quorums are needed: one, or while the membership changes two, those of
+   * before and those of after (F18).
+   */
+  readonly sets: readonly (readonly NodeId[])[];
+}
+
 export class ClusterView {
   #sharedSlots: ReadonlyMap<NodeId, Uint8Array> | null = null;
 
@@ -25,12 +36,13 @@ export class ClusterView {
     return member.zone;
   }
 
-  /** The other replicas of a row, nearest first; null when this node is none of them. */
-  otherReplicas(key: RowKey): readonly NodeId[] | null {
+  /** Where a row lies; null when this node holds no copy of it. */
+  placementOf(key: RowKey): RowPlacement | null {
     const token = tokenOf(key.table, key.row);
     if (!this.ring.isReplica(this.self, token)) return null;
-    const [, ...others] = nearestFirst(this.ring.replicas(token), { node: this.self, zone: this.zoneOf(this.self) }, NONE);
-    return others.map(({ node }) => node);
+    const replicas = this.ring.replicas(token);
+    const [, ...others] = nearestFirst(replicas, { node: this.self, zone: this.zoneOf(this.self) }, NONE);
+    return { others: others.map(({ node }) => node), sets: [replicas.map(({ node }) => node)] };
   }
 
   /** The nodes that hold rows which this one holds too: for each slot of the ring 1 where both do, else 0. */

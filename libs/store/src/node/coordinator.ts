@@ -37,6 +37,7 @@ import { asItem, showItem, type ShownItem } from '../core/row/causal-map.js';
 import { decodeDelta, encodeDelta, isCell, type Delta, type Version } from '../core/row/delta.js';
 import { firstPosition, lastPosition, positionBetween } from '../core/row/position.js';
 import { VALUE_MAX_BYTES, type TableSchema } from '../core/row/table-schema.js';
+import type { RowPlacement } from './cluster-view.js';
 import type { DotMinter } from './dot-minter.js';
 import { QuorumRead, type QuorumAnswer, type QuorumReadPorts } from './quorum-read.js';
 import { QuorumWrite, type QuorumWritePorts } from './quorum-write.js';
@@ -48,8 +49,8 @@ export interface CoordinatorPorts extends QuorumReadPorts, QuorumWritePorts {
   readonly hlc: HybridLogicalClock;
   readonly minter: DotMinter;
   readonly tables: ReadonlyMap<string, TableSchema>;
-  /** The replicas of a row, this node's choice of order first to last; null when this node is none of them. */
-  readonly otherReplicas: (key: RowKey) => readonly NodeId[] | null;
+  /** Where a row lies; null when this node holds no copy of it. */
+  readonly placementOf: (key: RowKey) => RowPlacement | null;
   readonly zoneOf: (node: NodeId) => ZoneId;
   readonly isDown: (node: NodeId) => boolean;
   readonly replicationFactor: number;
@@ -94,7 +95,7 @@ export class Coordinator {
     return this.#run<PrepareReply>((call) => {
       const schema = this.#checkTable(request.table);
       checkItem(request.item);
-      this.#othersOf(request);
+      this.#placementOf(request);
       this.#refuseHopeless(request);
       const { operation } = request;
       if (operation.kind === 'add') {
@@ -118,12 +119,12 @@ export class Coordinator {
     return this.#run<CommitReply>((call) => {
       this.#checkTable(request.table);
       const delta = decodeRequestDelta(request.delta);
-      const others = this.#othersOf(request);
+      const placement = this.#placementOf(request);
       const { hlc, clock, minter } = this.ports;
       hlc.observe(delta.hlc, clock.wallMs());
       const id = rowId(request);
       const required = replicasRequired(request.level, this.ports.replicationFactor);
-      const write = new QuorumWrite(this.ports, request, delta, others, required, context, (settled) => {
+      const write = new QuorumWrite(this.ports, request, delta, placement, required, context, (settled) => {
         this.#forget(id, write);
         if ('error' in settled) call.fail(settled.error);
         else call.answer({ achieved: this.#achieved(request.level, settled.replicas, false) });
@@ -207,9 +208,9 @@ export class Coordinator {
   }
 
   #read<T>(call: Call<unknown>, key: RowKey, level: ConsistencyLevel, context: CallContext, take: () => T, use: (answer: QuorumAnswer<T>) => void): void {
-    const others = this.#othersOf(key);
+    const placement = this.#placementOf(key);
     const required = replicasRequired(level, this.ports.replicationFactor);
-    const read = new QuorumRead<T>(this.ports, key, others, required, context, take, (settled) => {
+    const read = new QuorumRead<T>(this.ports, key, placement, required, context, take, (settled) => {
       if ('error' in settled) return call.fail(settled.error);
       call.attempt(() => use(settled.answer));
     });
@@ -217,13 +218,14 @@ export class Coordinator {
     read.start();
   }
 
-  /** The other replicas, to be asked in this order: known-down ones last. */
-  #othersOf(key: RowKey): readonly NodeId[] {
-    const others = this.ports.otherReplicas(key);
-    if (others === null) {
+  /** Where the row lies, those known down last. */
+  #placementOf(key: RowKey): RowPlacement {
+    const placement = this.ports.placementOf(key);
+    if (placement === null) {
       throw new TriptychError('STORE_NOT_REPLICA', `${this.ports.self} holds no copy of row ${key.row}`, { node: this.ports.self });
     }
-    return [...others.filter((node) => !this.ports.isDown(node)), ...others.filter((node) => this.ports.isDown(node))];
+    const { others, sets } = placement;
+    return { others: [...others.filter((node) => !this.ports.isDown(node)), ...others.filter((node) => this.ports.isDown(node))], sets };
   }
 
   /**
@@ -231,8 +233,9 @@ export class Coordinator {
    * out of date, so this refuses only what nobody could acknowledge just now; a COMMIT that was prepared is always tried.
    */
   #refuseHopeless(request: PrepareRequest): void {
-    const others = this.#othersOf(request);
-    const alive = 1 + others.filter((node) => !this.ports.isDown(node)).length;
+    const { self, isDown } = this.ports;
+    const { sets } = this.#placementOf(request);
+    const alive = Math.min(...sets.map((set) => set.filter((node) => node === self || !isDown(node)).length));
     const needed = replicasRequired(request.level, this.ports.replicationFactor);
     if (alive < needed) throw new TriptychError('STORE_QUORUM_UNAVAILABLE', `${needed} replicas are needed and ${alive} can answer`, { needed, alive });
   }

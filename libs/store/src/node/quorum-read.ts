@@ -11,6 +11,7 @@ import { TriptychError, type CallContext, type NodeId, type RowKey } from '@app/
 import type { Cancel, Clock } from '@app/time';
 import { ReadQuorum } from '../core/quorum/read-quorum.js';
 import type { RowHeader } from '../core/row/row-header.js';
+import type { RowPlacement } from './cluster-view.js';
 import { asStoreError, ReadRepair, type AskPeer, type RepairPeer } from './read-repair.js';
 import { rowDamaged, type RowStore } from './row-store.js';
 
@@ -47,20 +48,20 @@ export class QuorumRead<T> {
   #repaired = false;
 
   /**
-   * @param others the row's other replicas, the preferred first, those known down last
-   * @param required votes, this node's included
+   * @param placement the row's other replicas in the order in which they are asked: the preferred first, those known down last
+   * @param required votes of each set, this node's included
    * @param take takes the answer from the durable row, at the moment it is called
    */
   constructor(
     private readonly ports: QuorumReadPorts,
     private readonly key: RowKey,
-    others: readonly NodeId[],
+    private readonly placement: RowPlacement,
     private readonly required: number,
     private readonly context: CallContext,
     private readonly take: () => T,
     private readonly settle: (settled: Settled<T>) => void,
   ) {
-    this.#others = others;
+    this.#others = placement.others;
   }
 
   start(): void {
@@ -90,7 +91,7 @@ export class QuorumRead<T> {
     }
     const { self } = this.ports;
     this.#digests.clear();
-    this.#quorum = new ReadQuorum([self, ...this.#others], this.required, NONE);
+    this.#quorum = new ReadQuorum([self, ...this.#others], this.required, NONE, this.placement.sets);
     this.#quorum.answer(self, 'value');
     this.#judge();
   }

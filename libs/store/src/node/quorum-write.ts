@@ -10,6 +10,7 @@ import { TriptychError, type CallContext, type NodeId, type RowKey } from '@app/
 import type { Cancel, Clock } from '@app/time';
 import { WriteQuorum } from '../core/quorum/write-quorum.js';
 import { encodeDelta, type Delta } from '../core/row/delta.js';
+import type { RowPlacement } from './cluster-view.js';
 import type { AskPeer } from './read-repair.js';
 import type { RowStore } from './row-store.js';
 
@@ -36,17 +37,17 @@ export class QuorumWrite {
   #isDone = false;
   #cancelDeadline: Cancel = () => {};
 
-  /** @param others the row's other replicas, all of them: every one is sent the write */
+  /** @param placement the row's replicas: every one is sent the write   @param required acknowledgements of each set */
   constructor(
     private readonly ports: QuorumWritePorts,
     private readonly key: RowKey,
     private readonly delta: Delta,
-    others: readonly NodeId[],
+    placement: RowPlacement,
     private readonly required: number,
     private readonly context: CallContext,
     private readonly settle: (settled: Settled) => void,
   ) {
-    this.#quorum = new WriteQuorum([ports.self, ...others], required, new Set());
+    this.#quorum = new WriteQuorum([ports.self, ...placement.others], required, new Set(), placement.sets);
   }
 
   start(): void {

@@ -11,6 +11,7 @@ import type { CallContext, NodeId, RowKey } from '@app/contracts';
 import type { Clock } from '@app/time';
 import { replicasRequired } from '../core/quorum/consistency-level.js';
 import { decodeDifference, encodeKnowledge } from '../core/row/row-difference.js';
+import type { RowPlacement } from './cluster-view.js';
 import { LONGEST_WRITE_MS } from './quorum-write.js';
 import type { AskPeer } from './read-repair.js';
 import { takeIn } from './replica.js';
@@ -23,7 +24,7 @@ export interface RowRebuildPorts {
   readonly rows: RowStore;
   readonly clock: Clock;
   readonly ask: AskPeer;
-  readonly otherReplicas: (key: RowKey) => readonly NodeId[] | null;
+  readonly placementOf: (key: RowKey) => RowPlacement | null;
   readonly replicationFactor: number;
 }
 
@@ -69,8 +70,8 @@ export class RowRebuild {
     const [first] = [...this.#waiting.values()].sort((a, b) => a.notBeforeMs - b.notBeforeMs);
     if (first === undefined || this.#isStopped) return;
     if (first.notBeforeMs > nowMs) return this.#schedule(first.notBeforeMs - nowMs);
-    const { otherReplicas, replicationFactor } = this.ports;
-    const others = [...(otherReplicas(first.key) ?? [])];
+    const { placementOf, replicationFactor } = this.ports;
+    const others = [...(placementOf(first.key)?.others ?? [])];
     const sourcesNeeded = replicationFactor - replicasRequired('QUORUM', replicationFactor) + 1;
     const retry = (): void => {
       // At the end of the queue: one row whose replicas are away must not hold up the others.

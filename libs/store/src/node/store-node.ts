@@ -71,7 +71,7 @@ export class StoreNode {
     const hasher = new RowHasher(options.digestKey);
     this.rows = new RowStore(engine, hasher, siblingRuleOf, onDamage, (key, before, after) => this.#tree.changed(key, before, after));
     this.#tree = new RowTree(this.rows, hasher, options.digestKey, clock);
-    const shared = { rows: this.rows, clock, ask: this.#ask.bind(this), otherReplicas: (key: RowKey) => view.otherReplicas(key) };
+    const shared = { rows: this.rows, clock, ask: this.#ask.bind(this), placementOf: (key: RowKey) => view.placementOf(key) };
     this.#rebuild = new RowRebuild({ ...shared, replicationFactor: view.replicationFactor });
     const isDown = (node: NodeId): boolean => transport.isDown(node);
     this.#handoff = new HintedHandoff(

@@ -121,6 +121,11 @@ export class SimDisk {
     this.#capacityBytes = capacityBytes;
   }
 
+  /** No room is left for a byte more, until `limitTo`. */
+  fill(): void {
+    this.#capacityBytes = this.#usedBytes();
+  }
+
   /** Every operation takes `factor` times as long. */
   slow(factor: number): void {
     this.#slowness = factor;

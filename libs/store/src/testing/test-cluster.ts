@@ -39,7 +39,7 @@ import { StoreNode, type StoreNodeOptions } from '../node/store-node.js';
 import type { StorageEngine } from '../ports/storage-engine.js';
 import type { PeerRequest } from '../ports/transport.js';
 import { openMemoryEngine, type OpenedMemoryEngine } from './memory-engine.js';
-import { SimDisk } from './sim-disk.js';
+import { SimDisk, type SimDiskSnapshot } from './sim-disk.js';
 import { SimNetwork } from './sim-network.js';
 
 export interface TestClusterOptions {
@@ -163,6 +163,41 @@ export class TestCluster {
   powerLoss(name: string): void {
     this.crash(name);
     this.disk(name).powerLoss();
+  }
+
+  /** The machine comes back with another, empty disk; its process has to be started. */
+  loseDisk(name: string): void {
+    this.crash(name);
+    this.disk(name).wipe();
+  }
+
+  /** The disk as it is now: what `restoreDisk` swaps back in. */
+  snapshotDisk(name: string): SimDiskSnapshot {
+    return this.disk(name).snapshot();
+  }
+
+  /** An old disk is back: a copy of it on another device, or the same one rolled back. The process has to be started. */
+  restoreDisk(name: string, snapshot: SimDiskSnapshot, as: 'copy' | 'rollback' = 'rollback'): void {
+    this.crash(name);
+    this.disk(name).restore(snapshot, as);
+  }
+
+  /** No byte more finds room on the disk, until `freeDisk`. */
+  fillDisk(name: string): void {
+    this.disk(name).fill();
+  }
+
+  freeDisk(name: string): void {
+    this.disk(name).limitTo(Infinity);
+  }
+
+  /** Every sync fails from now on; `mendSyncs` ends that, though not what was lost meanwhile. */
+  failSyncs(name: string): void {
+    this.disk(name).failSyncs(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' }));
+  }
+
+  mendSyncs(name: string): void {
+    this.disk(name).failSyncs(null);
   }
 
   restart(name: string): void {

@@ -22,6 +22,23 @@ describe('a read at a quorum', () => {
     expect(quorum.voters).toEqual([A1, B1]);
   });
 
+  it('[Q13] needs its votes of the members of before and of those of after, while these change', () => {
+    const sets = [[A1, B1, C1], [D1, B1, C1]];
+    const quorum = new ReadQuorum([A1, B1, C1, D1], 2, NONE, sets);
+    expect(quorum.toAsk()).toEqual([A1, B1, C1]);
+    quorum.answer(A1, 'value');
+    expect(quorum.answer(B1, 'value')).toBe('waiting');
+    expect(quorum.answer(C1, 'failed')).toBe('waiting');
+    expect(quorum.toAsk()).toEqual([D1]);
+    expect(quorum.answer(D1, 'value')).toBe('satisfied');
+    const disjoint = new ReadQuorum([A1, B1, D1, E1], 2, NONE, [[A1, B1], [D1, E1]]);
+    expect(disjoint.toAsk()).toEqual([A1, B1, D1, E1]);
+    disjoint.answer(A1, 'value');
+    disjoint.answer(B1, 'value');
+    expect(disjoint.answer(E1, 'no-vote')).toBe('unreachable');
+    expect([disjoint.votes, disjoint.alive]).toEqual([0, 1]);
+  });
+
   it('[Q5] asks the next replica for each that fails or answers without a vote', () => {
     const quorum = new ReadQuorum([A1, B1, C1, D1, E1], 3, NONE);
     expect(quorum.toAsk()).toEqual([A1, B1, C1]);

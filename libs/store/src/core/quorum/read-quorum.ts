@@ -20,7 +20,16 @@ export class ReadQuorum extends VoteCount {
    */
   toAsk(): NodeId[] {
     const asking: NodeId[] = [];
-    while (this.outcome === 'waiting' && this.votes + this.pending < this.required) asking.push(this.hedge()!);
+    if (this.outcome !== 'waiting') return asking;
+    for (const set of this.sets) {
+      let enough = this.count(set, (state) => state === 'voted' || state === 'pending');
+      for (let i = 0; i < set.length && enough < this.required; i++) {
+        if (!set[i] || this.states[i] !== 'unasked') continue;
+        this.states[i] = 'pending';
+        asking.push(this.replicas[i]!);
+        enough++;
+      }
+    }
     return asking;
   }
 

@@ -13,16 +13,22 @@ export type ReplicaState = 'unasked' | 'pending' | 'voted' | 'out';
 
 export class VoteCount {
   protected readonly states: ReplicaState[];
+  /** For each set, which of `replicas` are of it. */
+  protected readonly sets: readonly (readonly boolean[])[];
 
   /**
    * @param replicas all replicas of the row, each once   @param required votes needed, >= 1
    * @param down those known to be down: not asked, and not counted as alive
+   * @param sets `required` votes are needed of each: one set of all replicas, or while the membership changes two, those of
+   *   before and those of after, which may share members (F18)
    */
   constructor(
     readonly replicas: readonly NodeId[],
     readonly required: number,
     down: ReadonlySet<NodeId>,
+    sets: readonly (readonly NodeId[])[] = [replicas],
   ) {
+    this.sets = sets.map((set) => replicas.map((replica) => set.includes(replica)));
     assert(required >= 1, 'a quorum needs at least one vote');
     this.states = replicas.map((replica) => (down.has(replica) ? 'out' : 'unasked'));
   }
@@ -32,22 +38,22 @@ export class VoteCount {
     return this.alive >= this.required ? 'waiting' : 'unreachable';
   }
 
+  /** Votes in the set that has fewest. */
   get votes(): number {
-    return this.#count('voted');
+    return this.#fewest((state) => state === 'voted');
   }
 
-  /** Replicas that voted or still may: with `required`, what an error of an unreachable quorum tells. */
+  /**
+   * Replicas that voted or still may, in the set that has fewest: with `required`, what an error of an unreachable quorum
+   * tells.
+   */
   get alive(): number {
-    return this.replicas.length - this.#count('out');
+    return this.#fewest((state) => state !== 'out');
   }
 
   /** Who voted, in the order of `replicas`. */
   get voters(): NodeId[] {
     return this.replicas.filter((_, i) => this.states[i] === 'voted');
-  }
-
-  protected get pending(): number {
-    return this.#count('pending');
   }
 
   /** A vote stands whatever comes after it; one that comes after a failure (a late answer) counts. */
@@ -58,9 +64,16 @@ export class VoteCount {
     return this.outcome;
   }
 
-  #count(state: ReplicaState): number {
+  /** Replicas of a set in such a state. */
+  protected count(set: readonly boolean[], counts: (state: ReplicaState) => boolean): number {
     let count = 0;
-    for (const each of this.states) if (each === state) count++;
+    for (let i = 0; i < set.length; i++) if (set[i]! && counts(this.states[i]!)) count++;
     return count;
+  }
+
+  #fewest(counts: (state: ReplicaState) => boolean): number {
+    let fewest = Infinity;
+    for (const set of this.sets) fewest = Math.min(fewest, this.count(set, counts));
+    return fewest;
   }
 }
