@@ -53,7 +53,7 @@ class Held {
   }
 
   context(): string[] {
-    return [...this.rows.header(KEY).context.dots()].map(dotText);
+    return [...this.rows.header(KEY).context.dots()].map(dotText).sort();
   }
 }
 
