@@ -47,7 +47,7 @@ describe('the admin port', () => {
   it('asks for the token', async () => {
     for (const authorization of [undefined, '', 'Bearer', `Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(1)}`, `Basic ${TOKEN}`, TOKEN]) {
       const { status, headers, body } = await ask('/admin/state', authorization === undefined ? {} : { authorization });
-      expect([authorization, status, body.code]).toEqual([authorization, 401, 'ACCESS_DENIED']);
+      expect([authorization, status, body.code]).toEqual([authorization, 401, 'AUTHENTICATION_REQUIRED']);
       expect(headers).toMatchObject({ 'www-authenticate': 'Bearer', 'content-type': 'application/problem+json' });
     }
   });

@@ -48,7 +48,7 @@ export function adminServer(routes: readonly AdminRoute[], { token, random, log 
     if (denied !== null) return done(denied);
     if (timingSafeEqual(sha256(request.headers.authorization ?? ''), expected)) return done();
     void reply.header('www-authenticate', 'Bearer');
-    refuse(new TriptychError('ACCESS_DENIED', 'the admin token is missing or wrong'), request, reply, log, 401);
+    refuse(new TriptychError('AUTHENTICATION_REQUIRED', 'the admin token is missing or wrong'), request, reply, log);
   });
   server.setErrorHandler((error, request, reply) => refuse(error, request, reply, log));
   server.setNotFoundHandler((request, reply) => {

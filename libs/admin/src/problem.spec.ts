@@ -7,7 +7,7 @@ describe('a refusal', () => {
     expect(refusalOf(Object.assign(new Error('x'), { statusCode: 400 }))).toMatchObject({ status: 500, error: { code: 'INTERNAL' } });
     expect(refusalOf(Object.assign(new Error('x'), { statusCode: 413, code: 'FST_ERR_X' }))).toMatchObject({ status: 413, error: { code: 'BODY_TOO_LARGE' } });
     expect(refusalOf(Object.assign(new Error('x'), { statusCode: 500, code: 'FST_ERR_X' }))).toMatchObject({ status: 500, error: { code: 'INTERNAL' } });
-    expect(refusalOf(new Error('x'), 405)).toMatchObject({ status: 405, error: { code: 'ROUTE_UNKNOWN' } });
+    expect(refusalOf(new Error('x'), 405)).toMatchObject({ status: 405, error: { code: 'METHOD_NOT_ALLOWED' } });
     expect(refusalOf(new TriptychError('ACCESS_DENIED', 'x'))).toMatchObject({ status: 403 });
     expect(refusalOf(new TriptychError('ACCESS_DENIED', 'x'), 401)).toMatchObject({ status: 401, error: { code: 'ACCESS_DENIED' } });
   });

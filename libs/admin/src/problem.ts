@@ -19,8 +19,11 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
   LEVEL_UNKNOWN: { status: 400, title: 'Unknown consistency level' },
   RETRY_TOKEN_INVALID: { status: 400, title: 'The retry token does not belong to this request' },
   CURSOR_INVALID: { status: 400, title: 'The cursor does not belong to this list' },
+  AUTHENTICATION_REQUIRED: { status: 401, title: 'Who asks is not known' },
   ACCESS_DENIED: { status: 403, title: 'Access denied' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
+  MEDIA_TYPE_UNSUPPORTED: { status: 415, title: 'The body is of a type that is not read here' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'Not this method' },
   ROUTE_UNKNOWN: { status: 404, title: 'No such resource' },
   ITEM_NOT_FOUND: { status: 404, title: 'Not found' },
   NEIGHBOUR_NOT_FOUND: { status: 409, title: 'The neighbour named is not in the list' },
@@ -52,10 +55,11 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemKind>> = {
 
 /** What frameworks and Node refuse by themselves, by status; a 4xx of theirs that is not listed is a request not valid. */
 const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {
-  401: 'ACCESS_DENIED',
+  401: 'AUTHENTICATION_REQUIRED',
   404: 'ROUTE_UNKNOWN',
-  405: 'ROUTE_UNKNOWN',
+  405: 'METHOD_NOT_ALLOWED',
   413: 'BODY_TOO_LARGE',
+  415: 'MEDIA_TYPE_UNSUPPORTED',
   503: 'STORE_DRAINING',
 };
 

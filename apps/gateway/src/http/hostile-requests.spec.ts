@@ -152,7 +152,7 @@ describe('bodies', () => {
   it('of another content type, or of none, are a 415', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'multipart/form-data; boundary=x', 'nonsense', 'application/jsonx', '']) {
       const reply = await gateway.ask('PUT', URL_OF, { body: '{}', headers: { 'content-type': type } });
-      expectProblem(reply, 415, 'REQUEST_INVALID');
+      expectProblem(reply, 415, 'MEDIA_TYPE_UNSUPPORTED');
     }
     expect((await gateway.ask('PUT', URL_OF, { body: '{}', headers: { 'content-type': 'Application/JSON; charset=utf-8' } })).status).toBe(200);
   });
@@ -179,7 +179,7 @@ describe('routes and methods', () => {
     ];
     for (const [method, path, allow] of cases) {
       const reply = await gateway.ask(method, path);
-      expectProblem(reply, 405, 'ROUTE_UNKNOWN');
+      expectProblem(reply, 405, 'METHOD_NOT_ALLOWED');
       expect(reply.headers['allow']).toBe(allow);
     }
   });

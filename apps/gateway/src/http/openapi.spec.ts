@@ -53,7 +53,7 @@ describe('the OpenAPI description', () => {
 
   it('describes every refusal as problem+json with the codes there are', () => {
     const { responses } = document.paths['/v1/users/{userId}/favorites/{filmId}'].put;
-    expect(Object.keys(responses)).toEqual(['200', '400', '403', '409', '413', '415', '503', '504']);
+    expect(Object.keys(responses)).toEqual(['200', '400', '403', '409', '413', '415', '500', '503', '504']);
     expect(responses['503'].content).toEqual({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } });
     expect(responses['503'].description).toContain('STORE_QUORUM_UNAVAILABLE');
     expect(document.components.schemas.Problem.properties.code.enum).toEqual(Object.keys(PROBLEMS));

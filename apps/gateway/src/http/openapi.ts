@@ -32,9 +32,9 @@ export const ANSWER_HEADERS = {
   'Consistency-Achieved': text('<level>; replicas=<that answered>/<copies>; zones=<that answered>; repaired=<yes or no>'),
 };
 
-/** The statuses a route refuses with, each with the codes it may carry. */
+/** The statuses a route refuses with, each with the codes it may carry; a fault of ours (500) is possible on all. */
 export function Refusals(...statuses: readonly number[]): MethodDecorator {
-  return applyDecorators(...statuses.map((status) => ApiResponse(refusal(status))));
+  return applyDecorators(...[...statuses, 500].map((status) => ApiResponse(refusal(status))));
 }
 
 function refusal(status: number): ApiResponseOptions {
