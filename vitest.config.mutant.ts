@@ -20,5 +20,5 @@ export default defineConfig({
   resolve: { tsconfigPaths: true },
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   // Vitest keeps transformed modules on disk: a planted bug would still be there in the next run.
-  test: { globals: true, include: [mutant.foundBy], bail: 1, testTimeout: 30_000, fsModuleCache: false },
+  test: { globals: true, include: [process.env.TRIPTYCH_MUTANT_FOUND_BY ?? mutant.foundBy], bail: 1, testTimeout: 30_000, fsModuleCache: false },
 });

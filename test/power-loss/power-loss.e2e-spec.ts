@@ -1,9 +1,7 @@
 /**
- * Power loss of all nodes at once, at the level of storage: real processes writing to ext4 on loop-mounted images. A
- * SIGKILL alone keeps the page cache and never tests a sync, so after it the images are copied as they are below the page
- * cache, and the copies are mounted: what was not synced is not in them.
+ * Power loss of all nodes at once, at the level of storage: real processes writing to disks that can lose power.
  */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,48 +11,9 @@ import type { Stats } from '@rspack/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Recovery } from '../../libs/store/src/ports/storage-engine.js';
 import { lacks } from '../support/capability.js';
+import { LoopMachine, whyNoLoop } from '../support/loop-machine.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const IMAGE_MIB = 48;
-
-const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-
-/** A disk of its own: an ext4 image, mounted. */
-class Machine {
-  readonly mountPoint: string;
-  #image: string;
-  #copies = 0;
-
-  constructor(
-    private readonly scratch: string,
-    private readonly name: string,
-  ) {
-    this.mountPoint = path.join(scratch, name);
-    this.#image = path.join(scratch, `${name}.img`);
-    fs.mkdirSync(this.mountPoint);
-    run('truncate', '-s', `${IMAGE_MIB}M`, this.#image);
-    run('mkfs.ext4', '-q', '-F', this.#image);
-    run('mount', '-o', 'loop', this.#image, this.mountPoint);
-  }
-
-  get data(): string {
-    return path.join(this.mountPoint, 'data');
-  }
-
-  /** What is on the medium at this moment becomes all there is. */
-  losePower(): void {
-    const copy = path.join(this.scratch, `${this.name}.${++this.#copies}.img`);
-    run('cp', '--sparse=always', this.#image, copy);
-    this.unmount();
-    fs.rmSync(this.#image);
-    this.#image = copy;
-    run('mount', '-o', 'loop', copy, this.mountPoint);
-  }
-
-  unmount(): void {
-    run('umount', this.mountPoint);
-  }
-}
 
 interface Line {
   readonly opened?: Recovery;
@@ -117,19 +76,6 @@ function fillAllBut(file: string, freeBytes: number): void {
   }
 }
 
-function whyNoLoop(): string | null {
-  if (process.getuid?.() !== 0) return 'not root';
-  const scratch = fs.mkdtempSync(path.join(tmpdir(), 'triptych-loop-'));
-  try {
-    new Machine(scratch, 'probe').unmount();
-    return null;
-  } catch (error) {
-    return `cannot mount an image: ${(error as Error).message.split('\n')[0]}`;
-  } finally {
-    fs.rmSync(scratch, { recursive: true, force: true });
-  }
-}
-
 /** Bundles the writer into `folder`, since Node does not run our sources as they are. */
 async function buildWriter(folder: string): Promise<string> {
   const bundler = (await import(path.join(ROOT, 'rspack.config.mjs'))) as { configurationOf(entry: Record<string, string>): Record<string, unknown> & { output: object } };
@@ -147,7 +93,7 @@ async function buildWriter(folder: string): Promise<string> {
 describe.skipIf(lacks('loop', whyNoLoop()))('storage on real disks that lose power', () => {
   let scratch: string;
   let program: string;
-  let machines: Machine[] = [];
+  let machines: LoopMachine[] = [];
   let writers: Writer[] = [];
   let names = 0;
 
@@ -164,8 +110,8 @@ describe.skipIf(lacks('loop', whyNoLoop()))('storage on real disks that lose pow
   });
   afterAll(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
-  const newMachine = () => machines[machines.push(new Machine(scratch, `machine${names++}`)) - 1]!;
-  const start = (machine: Machine, honesty?: 'honest' | 'lying') => writers[writers.push(new Writer(program, machine.data, honesty)) - 1]!;
+  const newMachine = () => machines[machines.push(new LoopMachine(scratch, `machine${names++}`)) - 1]!;
+  const start = (machine: LoopMachine, honesty?: 'honest' | 'lying') => writers[writers.push(new Writer(program, machine.data, honesty)) - 1]!;
 
   it('keep every acknowledged batch, whole and in order, when all of them lose it at once, again and again', async () => {
     for (let i = 0; i < 3; i++) newMachine();

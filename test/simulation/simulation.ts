@@ -1,113 +1,124 @@
 /**
- * One simulated minute in the life of a cluster, from a seed: devices add, move, remove and read back through gateways in all
- * zones while things go wrong; then everything is mended and the cluster must work again and agree with itself. The production
- * code runs from the gateway's store client down to the bytes on the simulated disk; same seed, same run, to the message.
- *
- * Biased, because unbiased search misses what matters: two lists and a few films, so that operations meet; reads
- * through other gateways than the writes before them; faults that come in the middle of operations.
+ * A minute or more in the life of a simulated cluster, from a seed: devices add, move, remove and read back through gateways in
+ * all zones while things go wrong; then everything is mended, and the cluster must work again and agree with itself. The
+ * production code runs from the gateway's store client down to the bytes on the simulated disk; same seed, same run, to the
+ * message. The seed's profile (seed-profile.ts), its devices and its faults are biased towards what is rare at random.
  */
-import { merge, type Subscription } from 'rxjs';
-import { zoneId, type CallContext, type ConsistencyLevel, type Operation as StoreOperation, type Placement, type TriptychError } from '@app/contracts';
+import { NEVER, type Observable } from 'rxjs';
+import { assert, zoneId, type CallContext } from '@app/contracts';
 import { CircuitRegistry, ownCircuit, storeRead, storeWrite } from '@app/circuit';
-import { defaultListStorePolicy, ReplicatedListStore, sameOperation, type PendingWrite, type WriteFailure } from '@app/favorites-client';
-import { checkConvergence, checkHistory, type Operation, type ReadOperation, type Violation, type WriteOperation } from '@app/history';
-import { favorites, testCluster, type TestCluster } from '@app/store/testing';
+import { defaultListStorePolicy, ReplicatedListStore } from '@app/favorites-client';
+import { checkConvergence, checkHistory, HistoryRecorder, type Operation, type ReadOperation, type Violation } from '@app/history';
+import { TABLES } from '@app/store';
+import { addOf, favorites, testCluster, type TestCluster } from '@app/store/testing';
 import { SeededRandom } from '@app/time';
-import { FAULTS, healAll, inflict, type Fault, type FaultScene } from './faults.js';
+import { collectCounts } from './coverage.js';
+import { Device, type DeviceWorld, type Gateway } from './device.js';
+import { between, isThere, isWitnessed, type FaultScene, type Trap } from './fault.js';
+import { healAll, pickFault } from './faults.js';
+import { profileOf, REPAIR, SCRUB, type SeedProfile } from './seed-profile.js';
 
-export interface SimulationOptions {
-  readonly seed: number;
-  /** How long things go wrong, virtual ms. */
-  readonly durationMs?: number;
-  readonly devices?: number;
-}
+/** What every seed is at least. */
+export const LEAST_OPERATIONS = 300;
+export const LEAST_FAULTS = 5;
+export const LEAST_VIRTUAL_MS = 60_000;
 
 export interface SimulationResult {
   readonly seed: number;
+  readonly profile: SeedProfile;
   readonly violations: readonly Violation[];
   readonly operations: number;
   readonly faults: number;
   readonly virtualMs: number;
-  /** How often each fault and each mechanism really ran. */
+  /** How often each fault and each mechanism really ran; 0 for those that could have. */
   readonly coverage: Readonly<Record<string, number>>;
   /** Over every message delivered, when, and every answer given: equal for equal runs. */
   readonly traceHash: string;
   readonly history: readonly Operation[];
 }
 
-const DURATION_MS = 60_000;
-const DEVICES = 8;
 const ZONES = ['a', 'b', 'c'];
-const USERS = ['ann', 'bob'];
-const FILMS = ['f1', 'f2', 'f3', 'f4'];
 const REQUEST_TIMEOUT_MS = 2_000;
-const FAULT_EVERY_MS: readonly [number, number] = [1_500, 9_000];
-const THINK_MS: readonly [number, number] = [20, 1_400];
-/** After healing: longer than any write is waited for and a damaged row takes to come back. */
-const QUIET_MS = 30_000;
-const NO_HINTS = { maxBytes: 0, maxBytesPerTarget: 0, maxInFlight: 1, bytesPerSecond: 1 };
+const FAULT_EVERY_MS: readonly [number, number] = [800, 6_000];
+const LONGEST_HARM_MS = 10 * 60_000;
+/** A mended cluster that is left alone must be at peace by then: waits, rebuilding and slow trees that come round included. */
+const LONGEST_RECOVERY_MS = 180_000;
+const LOOK_EVERY_MS = 1_000;
+/** What a node began before it stopped ends within this: its longest deadline, and more. */
+const STOPPING_MS = 70_000;
 
-export function simulate({ seed, durationMs = DURATION_MS, devices = DEVICES }: SimulationOptions): SimulationResult {
-  return new Simulation(seed, devices).run(durationMs);
+export function simulate(seed: number): SimulationResult {
+  return new Simulation(seed).run();
 }
 
-interface Gateway {
-  readonly name: string;
-  readonly zone: string;
-  readonly store: ReplicatedListStore;
-}
-
-class Simulation implements FaultScene {
+class Simulation implements FaultScene, DeviceWorld {
   readonly random: SeededRandom;
+  readonly profile: SeedProfile;
   readonly cluster: TestCluster;
   readonly clients: readonly Gateway[];
-  readonly users = USERS;
-  readonly films = FILMS;
-  readonly history: Operation[] = [];
+  readonly users: readonly string[];
+  readonly films: readonly string[];
+  readonly history: HistoryRecorder;
   readonly coverage: Record<string, number> = {};
-  rotted = false;
   isHarming = true;
+  readonly #violations: Violation[] = [];
+  readonly #traps = new Set<{ readonly name: string; readonly trap: Trap }>();
+  /** The node that may have lost data and is not known to be whole again. */
+  #incomplete: string | null = null;
   #hash = 0x811c9dc5;
   #faultCount = 0;
+  #diskFaultCount = 0;
+  #endedProcesses = 0;
 
-  constructor(
-    readonly seed: number,
-    private readonly deviceCount: number,
-  ) {
-    this.random = new SeededRandom(seed * 2_654_435_761);
-    // One seed in four does without hints, so that what was missed is left to anti-entropy.
-    const settings = seed % 4 === 2 ? { hints: NO_HINTS } : {};
-    this.cluster = testCluster({ seed, nodesPerZone: seed % 3 === 0 ? 2 : 1, settings });
-    this.cluster.network.onDelivery = ({ from, to, kind, isReply }) => {
+  constructor(readonly seed: number) {
+    this.random = new SeededRandom(Math.imul(seed, 2_654_435_761));
+    this.profile = profileOf(this.random);
+    this.users = this.profile.lists.map(({ user }) => user);
+    this.films = this.profile.films;
+    const { nodesPerZone, repair, engine, isSloppy } = this.profile;
+    const tables = TABLES.map((table) => (isSloppy ? { ...table, sloppy: true } : table));
+    this.cluster = testCluster({ seed, nodesPerZone, settings: { scrub: SCRUB, tables, ...REPAIR[repair] }, engine });
+    this.cluster.onEnd = (_, node) => {
+      this.#endedProcesses++;
+      collectCounts(node.stats(), this.coverage);
+    };
+    this.history = new HistoryRecorder(() => this.cluster.clock.monotonicMs());
+    this.cluster.network.onDelivery = (message) => {
+      const { from, to, kind, isReply } = message;
       if (isReply) this.count(`answer: ${kind}`);
       this.trace(`${this.cluster.clock.monotonicMs()} ${from} ${to} ${kind}`);
+      return this.#spring(message);
     };
     this.clients = ZONES.map((zone) => this.#gateway(zone));
   }
 
-  run(durationMs: number): SimulationResult {
+  run(): SimulationResult {
     const { clock } = this.cluster;
-    for (let number = 0; number < this.deviceCount; number++) new Device(this, `device-${number}`).live();
-    this.#plague();
-    clock.advance(durationMs);
-    this.isHarming = false;
-    healAll(this);
-    clock.advance(QUIET_MS);
-    // A record that rotted and was not read since is found now, and its row given the time that it takes to come back.
-    for (const name of this.cluster.nodes) for (const user of USERS) this.cluster.touch(name, user);
-    clock.advance(QUIET_MS);
-    const violations = [...checkHistory(this.history), ...this.#afterwards()];
+    try {
+      const lastWriter = new Map<string, Gateway>();
+      for (let number = 0; number < this.profile.deviceCount; number++) new Device(this, `device-${number}`, lastWriter).live();
+      this.#plague();
+      const isEnough = (): boolean => this.history.operations.length >= LEAST_OPERATIONS && this.#faultCount >= LEAST_FAULTS;
+      clock.advance(LEAST_VIRTUAL_MS);
+      assert(clock.runUntil(isEnough, LONGEST_HARM_MS), `seed ${this.seed} has only ${this.history.operations.length} operations and ${this.#faultCount} faults`);
+      this.#recover();
+    } catch (error) {
+      this.#violations.push({ rule: 'broken-invariant', what: (error as Error).stack ?? String(error), operations: [] });
+    }
     return {
       seed: this.seed,
-      violations,
-      operations: this.history.length,
+      profile: this.profile,
+      violations: this.#violations,
+      operations: this.history.operations.length,
       faults: this.#faultCount,
       virtualMs: clock.monotonicMs(),
       coverage: this.coverage,
       traceHash: this.#hash.toString(16).padStart(8, '0'),
-      history: this.history,
+      history: this.history.operations,
     };
   }
+
+  // ---- what devices and faults use
 
   count(what: string, times = 1): void {
     this.coverage[what] = (this.coverage[what] ?? 0) + times;
@@ -118,18 +129,88 @@ class Simulation implements FaultScene {
     for (let i = 0; i < what.length; i++) this.#hash = Math.imul(this.#hash ^ what.charCodeAt(i), 0x01000193) >>> 0;
   }
 
-  between([least, most]: readonly [number, number]): number {
-    return least + (most - least) * this.random.fraction();
+  after(delayMs: number, task: () => void): void {
+    this.cluster.clock.after(delayMs, task);
   }
 
   context(): CallContext {
     return { deadlineMs: this.cluster.clock.monotonicMs() + REQUEST_TIMEOUT_MS, traceId: 'sim', priority: 'read', principal: { kind: 'device', name: 'sim' } };
   }
 
+  happened(fault: string): void {
+    this.#faultCount++;
+    this.count(`fault: ${fault}`);
+    this.trace(fault);
+  }
+
+  trap(name: string, withinMs: number, trap: Trap): void {
+    const set = { name, trap };
+    this.#traps.add(set);
+    this.after(withinMs, () => this.#traps.delete(set));
+  }
+
+  mayLoseDataAt(name: string): boolean {
+    if (!this.isHarming || !this.cluster.isSettled) return false;
+    this.#lookWhetherWhole();
+    if (this.#incomplete !== null && this.#incomplete !== name) return false;
+    this.#incomplete = name;
+    this.#diskFaultCount++;
+    return true;
+  }
+
+  mayChangeMembers(): boolean {
+    this.#lookWhetherWhole();
+    return this.isHarming && this.#incomplete === null && this.cluster.isSettled;
+  }
+
+  // ---- inside
+
+  #lookWhetherWhole(): void {
+    if (this.#incomplete !== null && (!isThere(this.cluster, this.#incomplete) || this.#isWhole(this.#incomplete))) this.#incomplete = null;
+  }
+
+  /** Nothing that it may have lost is still to come back. What rotted unread is found now, as a scrubber would. */
+  #isWhole(name: string): boolean {
+    if (!this.cluster.isUp(name)) return false;
+    for (const user of this.users) this.cluster.touch(name, user);
+    // The header is kept in memory, so what rots on disk is the scrubber's to find.
+    if (this.users.some((user) => this.cluster.hasDamagedRecord(name, user))) return false;
+    const { damagedRows, slotSync } = this.cluster.node(name).stats();
+    // All peers have heard how far it is and had nothing to say: an old disk would have been found by now.
+    return isWitnessed(this.cluster, name) && damagedRows === 0 && slotSync.waitingSlots === 0;
+  }
+
+  #spring(message: Parameters<Trap>[0]): boolean {
+    for (const set of this.#traps) {
+      const fate = this.isHarming ? set.trap(message) : null;
+      if (fate === null) continue;
+      this.#traps.delete(set);
+      this.happened(set.name);
+      return fate === 'delivered';
+    }
+    return true;
+  }
+
+  #plague(): void {
+    this.after(between(this.random, FAULT_EVERY_MS), () => {
+      if (!this.isHarming) return;
+      const up = this.cluster.nodes.filter((name) => this.cluster.isUp(name));
+      if (up.length > 0) {
+        const fault = pickFault(this.random);
+        const undo = fault.begin(this, this.random.pick(up));
+        if (undo !== null) {
+          this.happened(fault.name);
+          this.after(between(this.random, fault.lastsMs), undo);
+        }
+      }
+      this.#plague();
+    });
+  }
+
   #gateway(zone: string): Gateway {
     const name = `gateway-${zone}`;
     const { clock, network } = this.cluster;
-    network.up(name, () => merge());
+    network.up(name, () => NEVER);
     const store = new ReplicatedListStore({
       seeds: this.cluster.nodes.map((host) => ({ host, port: 1 })),
       nodeName: name,
@@ -147,151 +228,121 @@ class Simulation implements FaultScene {
     return { name, zone, store };
   }
 
-  #plague(): void {
-    this.cluster.clock.after(this.between(FAULT_EVERY_MS), () => {
-      if (!this.isHarming) return;
-      const fault: Fault = this.random.pick(FAULTS);
-      if (inflict(fault, this)) {
-        this.#faultCount++;
-        this.count(`fault: ${fault}`);
-        this.trace(fault);
-      }
-      this.#plague();
-    });
+  /** Mended and left alone, the cluster serves everyone, agrees with itself, and has kept nothing that it no longer needs. */
+  #recover(): void {
+    const { clock } = this.cluster;
+    this.isHarming = false;
+    healAll(this);
+    // Before anybody reads: this time is for hints and anti-entropy to make replicas equal, with no read repair to help.
+    const beganMs = clock.monotonicMs();
+    while (!this.#isAtPeace()) {
+      if (clock.monotonicMs() - beganMs > LONGEST_RECOVERY_MS) break;
+      clock.advance(LOOK_EVERY_MS);
+    }
+    this.count('recovery, virtual seconds', Math.round((clock.monotonicMs() - beganMs) / 1_000));
+    if (!this.cluster.isSettled) return this.#violate('no-progress', `a change of the members has not ended: ${JSON.stringify(this.cluster.membership)}`);
+    for (const name of this.#members) if (!this.#isWhole(name)) return this.#violate('no-progress', `${name} is still incomplete ${LONGEST_RECOVERY_MS} ms after all was mended: ${this.#stateOf(name)}`);
+    this.#violations.push(...checkConvergence(this.#held()));
+    const seen = this.#readBack();
+    this.#violations.push(...checkHistory([...this.history.operations, ...seen]), ...checkConvergence(this.#held()));
+    this.#demandProgress();
+    this.#checkSize();
+    this.#stop();
   }
 
-  /** Mended and left alone, the cluster serves everyone, agrees with itself, and has kept nothing that it no longer needs. */
-  #afterwards(): Violation[] {
-    // Before anybody reads: the quiet time is anti-entropy's to make replicas equal, with no read repair to help.
-    const violations: Violation[] = checkConvergence(this.#held());
-    const seen: ReadOperation[] = [];
-    for (const user of USERS) {
+  #isAtPeace(): boolean {
+    const { cluster } = this;
+    if (!cluster.isSettled || !this.#members.every((name) => this.#isWhole(name) && cluster.node(name).stats().hints.waitingCount === 0)) return false;
+    return this.users.every((user) => new Set(cluster.replicasOf(user).map((name) => cluster.digestAt(name, user))).size === 1);
+  }
+
+  /** Machines whose node is a member: one that was to join and was refused is none. */
+  get #members(): string[] {
+    const { cluster } = this;
+    return cluster.membership.members.map(({ node }) => node as string).filter((name) => isThere(cluster, name));
+  }
+
+  #stateOf(name: string): string {
+    if (!this.cluster.isUp(name)) return 'down';
+    const { damagedRows, slotSync, witness } = this.cluster.node(name).stats();
+    return JSON.stringify({ damagedRows, slotSync, witness });
+  }
+
+  /** Every list, whole, through every gateway. */
+  #readBack(): ReadOperation[] {
+    return this.users.flatMap((user) =>
+      this.clients.flatMap(({ store, name }): ReadOperation[] => {
+        const read = this.#untilDone(`read of ${user} through ${name}`, () => store.list({ ...favorites(user), limit: 100, level: 'ALL' }, this.context()));
+        if (read === null) return [];
+        const { startMs, endMs, result } = read;
+        return [{ id: `final-${user}-${name}`, session: name, user, level: 'ALL', startMs, endMs, outcome: 'acknowledged', kind: 'read', films: result.items.map((item) => item.item) }];
+      }),
+    );
+  }
+
+  /** Writes go through again, at all replicas and through all gateways. */
+  #demandProgress(): void {
+    for (const user of this.users) {
       for (const { store, name } of this.clients) {
-        const read = this.cluster.begin(store.list({ ...favorites(user), limit: 100, level: 'ALL' }, this.context()));
-        this.cluster.clock.runUntil(() => read.state !== 'waiting', 2 * REQUEST_TIMEOUT_MS);
-        const startMs = this.cluster.clock.monotonicMs();
-        if (read.state !== 'done') violations.push({ rule: 'no-progress', what: `${user} cannot be read through ${name} after healing: ${read.error?.code}`, operations: [] });
-        else seen.push({ id: `final-${user}-${name}`, session: name, user, level: 'ALL', startMs, endMs: startMs + 1, outcome: 'acknowledged', kind: 'read', films: read.result.items.map((item) => item.item) });
+        this.#untilDone(`write of ${user} through ${name}`, () => store.write({ ...favorites(user), item: `after-${name}`, operation: addOf(), level: 'ALL' }, this.context()));
       }
     }
-    violations.push(...checkHistory([...this.history, ...seen]));
-    violations.push(...checkConvergence(this.#held()));
-    for (const name of this.cluster.nodes) {
-      const { damagedRows, rebuiltRows, hints, antiEntropy } = this.cluster.node(name).stats();
-      if (damagedRows > 0) violations.push({ rule: 'no-progress', what: `${name} still has ${damagedRows} damaged rows`, operations: [] });
-      if (rebuiltRows > 0) this.count('row rebuilt');
-      this.count('hint replayed', hints.replayed);
-      this.count('row repaired by anti-entropy', antiEntropy.rowsRepaired);
-      this.count('trees found equal', antiEntropy.equalRounds);
-      if (hints.waitingCount > 0) violations.push({ rule: 'leak', what: `${name} still keeps ${hints.waitingCount} hints`, operations: [] });
+  }
+
+  /** Tries again for a while: a node that has just come back asks its peers before it votes. */
+  #untilDone<T>(what: string, begin: () => Observable<T>): { startMs: number; endMs: number; result: T } | null {
+    const { clock } = this.cluster;
+    const untilMs = clock.monotonicMs() + LONGEST_RECOVERY_MS;
+    for (;;) {
+      const startMs = clock.monotonicMs();
+      const call = this.cluster.begin(begin());
+      clock.runUntil(() => call.state !== 'waiting', 2 * REQUEST_TIMEOUT_MS);
+      if (call.state === 'done') return { startMs, endMs: clock.monotonicMs(), result: call.result };
+      if (clock.monotonicMs() > untilMs) {
+        this.#violate('no-progress', `${what} does not succeed after healing: ${call.error?.code}`);
+        return null;
+      }
+      clock.advance(LOOK_EVERY_MS);
     }
+  }
+
+  #checkSize(): void {
+    const { cluster } = this;
+    // One actor for each process, a few for each time that a row of it was damaged or lost, and one for each range that it gained.
+    const actors = this.#endedProcesses + cluster.nodes.length + 4 * this.#diskFaultCount + cluster.membership.epoch;
+    for (const name of cluster.nodes) {
+      const node = cluster.node(name);
+      const { damagedRows, hints } = node.stats();
+      if (damagedRows > 0) this.#violate('no-progress', `${name} still has ${damagedRows} damaged rows`);
+      if (hints.waitingCount > 0) this.#violate('leak', `${name} still keeps ${hints.waitingCount} hints`);
+      for (const user of this.users.filter((each) => cluster.replicasOf(each).includes(name))) {
+        const { actorCount } = node.rows.header(favorites(user)).context;
+        this.coverage['actors in a context, at most'] = Math.max(this.coverage['actors in a context, at most'] ?? 0, actorCount);
+        if (actorCount > actors) this.#violate('context-grew', `${user} has ${actorCount} actors in the context at ${name}, and there were ${actors} incarnations`);
+      }
+    }
+  }
+
+  /** Stopped, nothing is left: no timer, no call. */
+  #stop(): void {
+    const { cluster } = this;
     for (const { store } of this.clients) store.stop();
-    for (const name of this.cluster.nodes) this.cluster.node(name).stop();
-    this.cluster.advance(QUIET_MS);
-    if (this.cluster.clock.pending > 0) violations.push({ rule: 'leak', what: `${this.cluster.clock.pending} timers are left`, operations: [] });
-    return violations;
+    for (const name of cluster.nodes) {
+      collectCounts(cluster.node(name).stats(), this.coverage);
+      cluster.node(name).stop();
+    }
+    cluster.advance(STOPPING_MS);
+    if (cluster.clock.pending > 0) this.#violate('leak', `${cluster.clock.pending} timers are left`);
+    if (cluster.network.openCalls > 0) this.#violate('leak', `${cluster.network.openCalls} calls are left open`);
   }
 
   /** What each replica holds of each list by itself. */
   #held(): Map<string, Map<string, { digest: string; films: string[] }>> {
     const { cluster } = this;
-    return new Map(USERS.map((user) => [user, new Map(cluster.replicasOf(user).map((name) => [name, { digest: cluster.digestAt(name, user), films: cluster.locally(name, user) }]))]));
-  }
-}
-
-/** A device: one operation after another, each through a gateway of its own choice. */
-class Device {
-  #next = 0;
-  /** Writes of unknown outcome that this session may carry on with or override, by list and film. */
-  readonly #pending = new Map<string, { write: PendingWrite; operation: WriteOperation }>();
-
-  constructor(
-    private readonly sim: Simulation,
-    private readonly name: string,
-  ) {}
-
-  live(): void {
-    this.sim.cluster.clock.after(this.sim.between(THINK_MS), () => {
-      if (this.sim.isHarming) this.#act();
-    });
+    return new Map(this.users.map((user) => [user, new Map(cluster.replicasOf(user).map((name) => [name, { digest: cluster.digestAt(name, user), films: cluster.locally(name, user) }]))]));
   }
 
-  #act(): void {
-    const { random } = this.sim;
-    const user = random.pick(USERS);
-    const film = random.pick(FILMS);
-    const level: ConsistencyLevel = random.fraction() < 0.9 ? 'QUORUM' : random.pick(['ONE', 'ALL']);
-    const chance = random.fraction();
-    if (chance < 0.45) return this.#read(user, level);
-    const pending = this.#pending.get(`${user}/${film}`);
-    if (pending !== undefined && random.fraction() < 0.6) return this.#again(pending);
-    if (chance < 0.7) return this.#write(user, film, { kind: 'add', value: Buffer.from(this.name), ...(random.fraction() < 0.3 && { placement: this.#placement() }) }, level);
-    if (chance < 0.9) return this.#write(user, film, { kind: 'remove' }, level);
-    return this.#write(user, film, { kind: 'move', placement: this.#placement() }, level);
-  }
-
-  #placement(): Placement {
-    const { random } = this.sim;
-    return random.pick<Placement>(['first', 'last', { before: random.pick(FILMS) }, { after: random.pick(FILMS) }]);
-  }
-
-  #begin<T extends Operation>(operation: Omit<T, 'id' | 'session' | 'startMs' | 'endMs' | 'outcome'>): T {
-    const begun = { id: `${this.name}.${this.#next++}`, session: this.name, startMs: this.sim.cluster.clock.monotonicMs(), endMs: null, outcome: 'unknown', ...operation } as T;
-    this.sim.history.push(begun);
-    return begun;
-  }
-
-  #read(user: string, level: ConsistencyLevel): void {
-    const operation = this.#begin<ReadOperation>({ kind: 'read', user, level, films: [] });
-    const { store } = this.sim.random.pick(this.sim.clients);
-    store.list({ ...favorites(user), limit: 100, level }, this.sim.context()).subscribe({
-      next: ({ items, achieved }) => {
-        operation.films = items.map((item) => item.item);
-        if (achieved.repaired) this.sim.count('read repaired');
-        this.#ended(operation, 'acknowledged');
-      },
-      error: () => this.#ended(operation, 'refused'),
-    });
-  }
-
-  #write(user: string, film: string, operation: StoreOperation, level: ConsistencyLevel): void {
-    const earlier = this.#pending.get(`${user}/${film}`);
-    // The same request with what is pending of it is the same operation, by the store's own rule: no new one.
-    if (earlier !== undefined && sameOperation(earlier.write.operation, operation)) return this.#again(earlier);
-    const recorded = this.#begin<WriteOperation>({ kind: operation.kind, user, film, level });
-    if (earlier !== undefined) this.sim.count('uncertain write overridden');
-    this.#send(recorded, operation, earlier?.write);
-  }
-
-  /** The same operation once more, perhaps through another gateway: one operation in the history. */
-  #again({ write, operation }: { write: PendingWrite; operation: WriteOperation }): void {
-    this.sim.count('uncertain write retried');
-    this.#send(operation, write.operation, write);
-  }
-
-  #send(recorded: WriteOperation, operation: StoreOperation, pending: PendingWrite | undefined): Subscription {
-    const { store } = this.sim.random.pick(this.sim.clients);
-    const key = `${recorded.user}/${recorded.film}`;
-    return store.write({ ...favorites(recorded.user), item: recorded.film, operation, level: recorded.level, ...(pending && { pending }) }, this.sim.context()).subscribe({
-      next: () => {
-        this.#pending.delete(key);
-        this.#ended(recorded, 'acknowledged');
-      },
-      error: (error: WriteFailure & TriptychError) => {
-        this.sim.count(`write failed: ${error.code}`);
-        if (error.pending !== undefined) this.#pending.set(key, { write: error.pending, operation: recorded });
-        // What was of unknown outcome once stays so, whatever a later attempt was refused for.
-        const isUnknown = error.applied === 'unknown' || error.pending !== undefined || recorded.endMs !== null;
-        this.#ended(recorded, isUnknown ? 'unknown' : 'refused');
-      },
-    });
-  }
-
-  #ended(operation: Operation, outcome: Operation['outcome']): void {
-    operation.outcome = outcome;
-    operation.endMs = this.sim.cluster.clock.monotonicMs();
-    this.sim.count(`${operation.kind}: ${outcome}`);
-    this.sim.trace(`${operation.id} ${outcome} ${operation.endMs} ${operation.kind === 'read' ? operation.films.join() : ''}`);
-    this.live();
+  #violate(rule: Violation['rule'], what: string): void {
+    this.#violations.push({ rule, what, operations: [] });
   }
 }

@@ -6,11 +6,13 @@
  * opened by its owner alone, which the system checks, and its place follows from the data directory.
  */
 import { chmodSync, rmSync } from 'node:fs';
-import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { ClusterRecord } from './cluster-file.js';
 import { ClusterRefused } from './cluster-refused.js';
+import type { MembersState } from './member-admin.js';
+import type { MemberCommand } from './member-commands.js';
 
 export const ACTIONS = ['kill', 'stop', 'start', 'pause', 'resume'] as const;
 export type Action = (typeof ACTIONS)[number];
@@ -26,6 +28,9 @@ export interface ActionOutcome {
 
 export interface AdminTarget {
   status(): ClusterRecord;
+  members(): Promise<MembersState>;
+  /** @param say takes a line of progress */
+  changeMembers(command: MemberCommand, say: (line: string) => void): Promise<void>;
   act(action: Action, target: string): Promise<readonly ActionOutcome[]>;
 }
 
@@ -36,6 +41,7 @@ const BODY_LIMIT_BYTES = 4096;
 /** @throws ClusterRefused when the path is too long for a socket */
 export async function serveAdmin(socket: string, target: AdminTarget): Promise<Server> {
   const server = createServer((incoming, outgoing) => {
+    if (incoming.method === 'POST' && incoming.url === '/members') return void stream(incoming, outgoing, target);
     answer(incoming, target).then(
       (body) => outgoing.end(JSON.stringify(body)),
       (error: unknown) => {
@@ -54,11 +60,27 @@ export async function serveAdmin(socket: string, target: AdminTarget): Promise<S
 
 async function answer(incoming: IncomingMessage, target: AdminTarget): Promise<unknown> {
   if (incoming.method === 'GET' && incoming.url === '/status') return target.status();
+  if (incoming.method === 'GET' && incoming.url === '/members') return target.members();
   const action = ACTIONS.find((candidate) => incoming.url === `/${candidate}`);
   if (incoming.method !== 'POST' || action === undefined) throw new ClusterRefused('no such call');
   const { target: name } = JSON.parse(await textOf(incoming)) as { target: string };
   return target.act(action, name);
 }
+
+/** A change of the members takes its time: what is said on the way comes line by line, each a JSON object, the last one an end. */
+async function stream(incoming: IncomingMessage, outgoing: ServerResponse, target: AdminTarget): Promise<void> {
+  const tell = (line: StreamedLine): void => void outgoing.write(`${JSON.stringify(line)}\n`);
+  try {
+    await target.changeMembers(JSON.parse(await textOf(incoming)) as MemberCommand, (say) => tell({ say }));
+    tell({ end: null });
+  } catch (error) {
+    tell({ end: (error as Error).message });
+  }
+  outgoing.end();
+}
+
+/** `end` is null where all went well, else why it did not. */
+type StreamedLine = { readonly say: string } | { readonly end: string | null };
 
 async function textOf(incoming: IncomingMessage): Promise<string> {
   incoming.setEncoding('utf8');
@@ -70,12 +92,31 @@ async function textOf(incoming: IncomingMessage): Promise<string> {
   return text;
 }
 
+export const readClusterMembers = (socket: string): Promise<MembersState> => call(socket, 'GET', '/members');
+
+/** @throws ClusterRefused when the change is not made, or the supervisor is gone before it is over */
+export async function sendMemberCommand(socket: string, command: MemberCommand, say: (line: string) => void): Promise<void> {
+  let rest = '';
+  for await (const chunk of await open(socket, 'POST', '/members', command)) {
+    rest += chunk as string;
+    const lines = rest.split('\n');
+    rest = lines.pop() ?? '';
+    for (const text of lines) {
+      const line = JSON.parse(text) as StreamedLine;
+      if ('say' in line) say(line.say);
+      else if (line.end === null) return;
+      else throw new ClusterRefused(line.end);
+    }
+  }
+  throw new ClusterRefused('the supervisor is gone: look with status and history how far the change came');
+}
+
 export const readStatus = (socket: string): Promise<ClusterRecord> => call(socket, 'GET', '/status');
 
 export const sendAction = (socket: string, action: Action, target: string): Promise<readonly ActionOutcome[]> =>
   call(socket, 'POST', `/${action}`, { target });
 
-async function call<T>(socket: string, method: string, url: string, body?: object): Promise<T> {
+async function open(socket: string, method: string, url: string, body?: object): Promise<IncomingMessage> {
   const outgoing = request({ socketPath: shortest(socket), method, path: url, agent: false });
   outgoing.end(body && JSON.stringify(body));
   const [incoming] = (await once(outgoing, 'response').catch((error: NodeJS.ErrnoException) => {
@@ -83,6 +124,11 @@ async function call<T>(socket: string, method: string, url: string, body?: objec
     throw new ClusterRefused(`no cluster is running in ${path.dirname(socket)}: start it with npm start, or name another one with --data`);
   })) as [IncomingMessage];
   incoming.setEncoding('utf8');
+  return incoming;
+}
+
+async function call<T>(socket: string, method: string, url: string, body?: object): Promise<T> {
+  const incoming = await open(socket, method, url, body);
   let text = '';
   for await (const chunk of incoming) text += chunk as string;
   const answered = JSON.parse(text) as T & { error: string };

@@ -34,6 +34,9 @@ it('a store node is told its place, its ports, its peers and its directory', () 
     adminPort: 3008,
     dataDirectory: path.join(DATA, 'b1', 'data'),
     faults: false,
+    survive: 'nothing',
+    durability: 'commit',
+    periodicSyncMs: 10_000,
   });
 });
 

@@ -58,7 +58,7 @@ export function environmentOf(
     TRIPTYCH_MEMBERS: JSON.stringify(ringMembersOf(plan)),
     TRIPTYCH_SEEDS: addressesOf(plan, 'store'),
     TRIPTYCH_REPLICATION_FACTOR: String(plan.replicationFactor),
-    ...(child.dataDirectory === null ? {} : { TRIPTYCH_DATA_DIR: child.dataDirectory }),
+    ...(child.dataDirectory === null ? {} : { TRIPTYCH_DATA_DIR: child.dataDirectory, TRIPTYCH_SURVIVE: plan.survive }),
   };
 }
 

@@ -44,8 +44,10 @@ describe('the command line', () => {
     await cluster();
     expect((await command('kill', 'zone-x')).code).toMatch(/^there is no "zone-x" here: choose one of zone-a, zone-b, round-robin, /);
     const usage =
-      'expected status [--json], or kill | stop | start | pause | resume with the name of a zone, a role or a process; and [--data DIR]';
-    for (const words of [[], ['kill'], ['explode', 'a1'], ['kill', 'a1', 'b1'], ['status', 'a1'], ['kill', 'a1', '--force']]) {
+      'expected status [--json] or history [--json]; kill | stop | start | pause | resume with the name of a zone, a role or a process; ' +
+      'add with a zone; remove | replace | drain with a store node, weight with a store node and a number, or cancel; and [--data DIR]';
+    const wrong = [[], ['kill'], ['explode', 'a1'], ['kill', 'a1', 'b1'], ['status', 'a1'], ['kill', 'a1', '--force'], ['add'], ['remove'], ['weight', 'a1'], ['weight', 'a1', 'much'], ['weight', 'a1', '0'], ['cancel', 'a1'], ['drain', 'a1', 'b1']];
+    for (const words of wrong) {
       expect((await command(...words)).code).toBe(usage);
     }
   });

@@ -8,7 +8,7 @@
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { PlannedProcess } from './cluster-plan.js';
+import type { LayoutChanges, PlannedProcess } from './cluster-plan.js';
 import { ClusterRefused } from './cluster-refused.js';
 
 export const CLUSTER_FORMAT = 1;
@@ -33,6 +33,8 @@ export interface ClusterRecord {
   readonly zones: number;
   readonly nodesPerZone: number;
   readonly replicationFactor: number;
+  /** Absent while the layout is as it was made. */
+  readonly changes?: LayoutChanges;
   /** Null after an orderly stop. After a SIGKILL of the supervisor it still names it: only the socket tells. */
   readonly supervisor: { readonly pid: number; readonly adminSocket: string; readonly startedAt: string } | null;
   readonly processes: readonly ProcessRecord[];

@@ -8,6 +8,7 @@
  */
 import path from 'node:path';
 import { assert, nodeId, zoneId, type RingMember, type ZoneId } from '@app/contracts';
+import type { Survival } from '@app/store';
 
 export type ProcessRole = 'gateway' | 'store' | 'round-robin';
 /** In this order processes are started; they are stopped in the opposite one. */
@@ -24,6 +25,14 @@ export interface ClusterLayout {
   /** Store nodes in each zone, 1 to 99. */
   readonly nodesPerZone: number;
 }
+
+/** What became of the layout since: store nodes that joined later, in the order in which they came, and the names of those that left. */
+export interface LayoutChanges {
+  readonly added: readonly { readonly name: string; readonly zone: ZoneId }[];
+  readonly removed: readonly string[];
+}
+
+export const NO_CHANGES: LayoutChanges = { added: [], removed: [] };
 
 export interface PlannedProcess {
   readonly name: string;
@@ -43,6 +52,8 @@ export interface PlannedProcess {
 export interface ClusterPlan {
   readonly layout: ClusterLayout;
   readonly replicationFactor: number;
+  /** What its members are to survive, from the founding on. */
+  readonly survive: Survival;
   readonly processes: readonly PlannedProcess[];
 }
 
@@ -67,19 +78,31 @@ export function weaknessOf(layout: ClusterLayout): string | null {
   );
 }
 
-/** How many ports, from the base upwards, a layout takes. */
-export function portCountOf({ zones, nodesPerZone }: ClusterLayout): number {
-  return 1 + 2 * zones + 2 * zones * nodesPerZone;
+/** The most that a layout can lose and still serve. */
+export function strongestAim(layout: ClusterLayout): Survival {
+  if (weaknessOf(layout) === null) return 'zone';
+  const copies = replicationFactorOf(layout);
+  return copies - 1 > copies / 2 ? 'node' : 'nothing';
+}
+
+/** How many ports, from the base upwards, a layout takes. A node that left keeps its place in the block. */
+export function portCountOf({ zones, nodesPerZone }: ClusterLayout, { added }: LayoutChanges = NO_CHANGES): number {
+  return 1 + 2 * zones + 2 * zones * nodesPerZone + 2 * added.length;
 }
 
 /**
  * @param dataDirectory absolute path of the cluster's directory
  * @param basePort first port of the block, > 0
  */
-export function planCluster(layout: ClusterLayout, basePort: number, dataDirectory: string): ClusterPlan {
+export function planCluster(
+  layout: ClusterLayout,
+  basePort: number,
+  dataDirectory: string,
+  { changes = NO_CHANGES, survive = 'nothing' }: { changes?: LayoutChanges; survive?: Survival } = {},
+): ClusterPlan {
   const { zones, nodesPerZone } = layout;
   assert(zones >= 1 && zones <= 26 && nodesPerZone >= 1 && nodesPerZone <= 99, 'a layout is within its limits');
-  assert(basePort > 0 && basePort + portCountOf(layout) <= 65_536, 'the block of ports exists');
+  assert(basePort > 0 && basePort + portCountOf(layout, changes) <= 65_536, 'the block of ports exists');
   const stores = zones * nodesPerZone;
   const gatewayPort = basePort + 1;
   const wirePort = gatewayPort + zones;
@@ -114,7 +137,20 @@ export function planCluster(layout: ClusterLayout, basePort: number, dataDirecto
       dataDirectory: path.join(dataDirectory, name, 'data'),
     });
   }
-  return { layout, replicationFactor: replicationFactorOf(layout), processes };
+  const firstAdded = basePort + portCountOf(layout);
+  changes.added.forEach(({ name, zone }, i) => {
+    const port = firstAdded + 2 * i;
+    processes.push({ name, role: 'store', zone, ...common, port, adminPort: port + 1, dataDirectory: path.join(dataDirectory, name, 'data') });
+  });
+  const left = processes.filter(({ name }) => !changes.removed.includes(name));
+  return { layout, replicationFactor: replicationFactorOf(layout), survive, processes: left };
+}
+
+/** The name of a new store node in a zone: one that none had before. */
+export function nextNameIn(zone: ZoneId, { zones, nodesPerZone }: ClusterLayout, { added }: LayoutChanges): string {
+  const index = Array.from({ length: zones }, (_, i) => zoneNamed(i)).indexOf(zone);
+  assert(index >= 0, 'the zone is one of the layout');
+  return `${letter(index)}${nodesPerZone + added.filter((one) => one.zone === zone).length + 1}`;
 }
 
 /** The ring as the store nodes and gateways are told it at their start. */

@@ -20,13 +20,14 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 async function main(): Promise<number> {
   const fault = tooOldNode(process.versions.node);
   if (fault !== null) throw new ClusterRefused(fault);
-  const { zones, nodesPerZone, port, dataDirectory, fresh, logLevel } = clusterConfiguration(process.argv.slice(2), process.env);
+  const { zones, nodesPerZone, port, dataDirectory, fresh, survive, logLevel } = clusterConfiguration(process.argv.slice(2), process.env);
   const supervisor = new Supervisor({
     zones,
     nodesPerZone,
     port,
     dataDirectory,
     fresh,
+    ...(survive !== undefined && { survive }),
     // This file is dist/apps/cluster/main.js.
     entries: entriesIn(path.dirname(path.dirname(fileURLToPath(import.meta.url)))),
     environment: { ...process.env, TRIPTYCH_LOG_LEVEL: logLevel },

@@ -9,15 +9,32 @@ import type { Server } from 'node:http';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assert } from '@app/contracts';
+import { checkLayout, type Survival } from '@app/store';
 import { serveAdmin, type Action, type ActionOutcome, type AdminTarget } from './admin-socket.js';
 import { environmentOf } from './child-environment.js';
 import { CLUSTER_FORMAT, writeClusterFile, type ClusterRecord, type ProcessRecord } from './cluster-file.js';
-import { HOST, planCluster, portCountOf, START_ORDER, weaknessOf, type ClusterLayout, type ClusterPlan } from './cluster-plan.js';
+import {
+  HOST,
+  nextNameIn,
+  NO_CHANGES,
+  planCluster,
+  portCountOf,
+  ringMembersOf,
+  START_ORDER,
+  strongestAim,
+  weaknessOf,
+  type ClusterLayout,
+  type ClusterPlan,
+  type LayoutChanges,
+  type PlannedProcess,
+} from './cluster-plan.js';
 import { ClusterRefused } from './cluster-refused.js';
 import { openDataDirectory, type DataDirectory } from './data-directory.js';
 import type { Entries } from './entries.js';
 import { firstTaken, freePortBlock } from './free-ports.js';
 import { endLeftovers } from './leftover-processes.js';
+import { changeMembers, type MemberCommand } from './member-commands.js';
+import { readMembers, type MembersState } from './member-admin.js';
 import { OrphanGuard } from './orphan-guard.js';
 import { act, inStages } from './process-actions.js';
 import { SupervisedProcess } from './supervised-process.js';
@@ -29,8 +46,8 @@ export interface ClusterOptions extends ClusterLayout {
   readonly dataDirectory: string;
   /** Empty the data directory first; default false. */
   readonly fresh?: boolean;
-  /** Refuse a layout that cannot lose a zone; by default it is only warned of. */
-  readonly survive?: 'zone';
+  /** Refuse a layout, and later a change of the members, that cannot lose this; by default, the most that the layout can lose. */
+  readonly survive?: Survival;
   readonly entries: Entries;
   /** What the children inherit; by default the environment of this process. */
   readonly environment?: NodeJS.ProcessEnv;
@@ -61,6 +78,10 @@ export interface ClusterHandle {
   pause(target: string): Promise<readonly ActionOutcome[]>;
   /** SIGCONT. */
   resume(target: string): Promise<readonly ActionOutcome[]>;
+  /** Store nodes join, leave, are replaced and weighed, while the cluster serves. @throws ClusterRefused */
+  changeMembers(command: MemberCommand, say: (line: string) => void): Promise<void>;
+  /** As the store nodes know them. @throws ClusterRefused when none answers */
+  members(): Promise<MembersState>;
   /** With a target, stops these in order. Without, the whole cluster: settles once no process is left. */
   stop(target?: string): Promise<readonly ActionOutcome[]>;
 }
@@ -87,6 +108,8 @@ export class Supervisor implements ClusterHandle, AdminTarget {
   #launching: Promise<void> | null = null;
   #ready = false;
   #recordDue = false;
+  #changes: LayoutChanges = NO_CHANGES;
+  #isChanging = false;
   #stopped: Promise<void> | null = null;
   /** Ends the start when a process ends before all are ready, or when the cluster is stopped meanwhile. */
   readonly #interrupt = new AbortController();
@@ -130,6 +153,7 @@ export class Supervisor implements ClusterHandle, AdminTarget {
     const layout = { zones, nodesPerZone };
     const weakness = weaknessOf(layout);
     if (weakness !== null && survive === 'zone') throw new ClusterRefused(weakness);
+    const aim = survive ?? strongestAim(layout);
     if (weakness !== null) this.#say(`warning: ${weakness}`);
 
     this.#directory = openDataDirectory({ path: this.options.dataDirectory, layout, fresh });
@@ -137,21 +161,11 @@ export class Supervisor implements ClusterHandle, AdminTarget {
     if (previous !== null) {
       for (const name of await endLeftovers(previous)) this.#say(`${name} of an earlier run was still there and has been ended`);
     }
-    this.#plan = await this.#planned(layout, this.#directory);
+    this.#changes = previous?.changes ?? NO_CHANGES;
+    this.#plan = await this.#planned(layout, aim, this.#directory);
     this.#requireNotStopped();
     const plan = this.#plan;
-    this.#children = plan.processes.map(
-      (child) =>
-        new SupervisedProcess(
-          child,
-          {
-            entry: this.options.entries[child.role],
-            environment: environmentOf(child, plan, this.#opened, this.options.environment ?? process.env),
-            logFile: path.join(this.#opened.path, child.name, 'log'),
-          },
-          (changed) => this.#onChange(changed),
-        ),
-    );
+    this.#children = plan.processes.map((child) => this.#childOf(child, plan));
     this.#guard = new OrphanGuard();
     this.#admin = await serveAdmin(this.#opened.adminSocket, this);
     writeClusterFile(this.#opened.path, this.status());
@@ -161,13 +175,29 @@ export class Supervisor implements ClusterHandle, AdminTarget {
     this.#ready = true;
   }
 
-  async #planned(layout: ClusterLayout, directory: DataDirectory): Promise<ClusterPlan> {
-    const count = portCountOf(layout);
-    if (this.options.port === 0) return planCluster(layout, await freePortBlock(HOST, count), directory.path);
+  /** @param told the plan as this child is told of it */
+  #childOf(child: PlannedProcess, told: ClusterPlan): SupervisedProcess {
+    const launch = {
+      entry: this.options.entries[child.role],
+      environment: environmentOf(child, told, this.#opened, this.options.environment ?? process.env),
+      logFile: path.join(this.#opened.path, child.name, 'log'),
+    };
+    return new SupervisedProcess(child, launch, (changed) => this.#onChange(changed));
+  }
+
+  async #planned(layout: ClusterLayout, survive: Survival, directory: DataDirectory): Promise<ClusterPlan> {
+    const more = { changes: this.#changes, survive };
+    const count = portCountOf(layout, this.#changes);
+    if (this.options.port === 0) {
+      const plan = planCluster(layout, await freePortBlock(HOST, count), directory.path, more);
+      this.#requireAim(plan);
+      return plan;
+    }
     if (this.options.port + count > 65_536) {
       throw new ClusterRefused(`the cluster needs ${count} ports from ${this.options.port} upwards, and the last there is is 65535: give a lower one with --port`);
     }
-    const plan = planCluster(layout, this.options.port, directory.path);
+    const plan = planCluster(layout, this.options.port, directory.path, more);
+    this.#requireAim(plan);
     const users = new Map<number, string>();
     for (const { name, port, adminPort } of plan.processes) {
       users.set(port, name);
@@ -179,6 +209,11 @@ export class Supervisor implements ClusterHandle, AdminTarget {
       `port ${taken.port} (for ${users.get(taken.port)}) ${taken.reason === 'EADDRINUSE' ? 'is in use' : `cannot be used: ${taken.reason}`}; ` +
         `the cluster needs ${count} ports from ${this.options.port} upwards: give another one with --port, or 0 for free ones`,
     );
+  }
+
+  #requireAim(plan: ClusterPlan): void {
+    const verdict = checkLayout(ringMembersOf(plan), plan.replicationFactor, plan.survive);
+    if (!verdict.ok) throw new ClusterRefused(`these store nodes do not survive what they are to (${plan.survive}): ${verdict.reason}`);
   }
 
   async #startAll(): Promise<void> {
@@ -250,6 +285,7 @@ export class Supervisor implements ClusterHandle, AdminTarget {
       clusterId: this.clusterId,
       ...layout,
       replicationFactor,
+      ...(this.#changes.added.length + this.#changes.removed.length > 0 && { changes: this.#changes }),
       supervisor:
         this.#admin === null ? null : { pid: process.pid, adminSocket: this.#opened.adminSocket, startedAt: this.#startedAt },
       processes: this.processes,
@@ -303,6 +339,74 @@ export class Supervisor implements ClusterHandle, AdminTarget {
     if (!child.alive) return;
     const outcome = await child.stop(this.#stopTimeoutMs);
     if (outcome === 'killed') this.#say(`${child.plan.name} did not stop within ${this.#stopTimeoutMs / 1000} s and was killed`);
+  }
+
+  // ---- store nodes that come and go: see member-commands.ts
+
+  get stores(): readonly ProcessRecord[] {
+    return this.processes.filter(({ role }) => role === 'store');
+  }
+
+  get adminTokenFile(): string {
+    return this.#opened.adminTokenFile;
+  }
+
+  /** Starts a store node that is to join; settles once it listens. It is no member before a majority has agreed. */
+  async addStore(zone: string): Promise<ProcessRecord> {
+    const { layout, survive } = this.plan;
+    const gateway = this.plan.processes.find((one) => one.role === 'gateway' && one.zone === zone);
+    if (gateway?.zone === undefined || gateway.zone === null) throw new ClusterRefused(`there is no zone ${JSON.stringify(zone)} here`);
+    const name = nextNameIn(gateway.zone, layout, this.#changes);
+    const told = this.plan;
+    const changes = { ...this.#changes, added: [...this.#changes.added, { name, zone: gateway.zone }] };
+    const plan = planCluster(layout, this.#basePort, this.#opened.path, { changes, survive });
+    const planned = plan.processes.find((one) => one.name === name)!;
+    const taken = await firstTaken(HOST, [planned.port, planned.adminPort!]);
+    if (taken !== null) throw new ClusterRefused(`port ${taken.port} (for ${name}) is in use`);
+    this.#changes = changes;
+    this.#plan = plan;
+    const child = this.#childOf(planned, { ...told, processes: told.processes.filter((one) => one.name !== name) });
+    this.#children = [...this.#children, child];
+    try {
+      await child.start(this.#startTimeoutMs);
+    } catch (error) {
+      await this.removeStore(name);
+      throw error;
+    }
+    return child.record;
+  }
+
+  /** Stops a store node for good. Its directory stays where it is. */
+  async removeStore(name: string): Promise<void> {
+    const child = this.#children.find(({ plan }) => plan.name === name);
+    if (child === undefined) return;
+    await this.#stopOne(child);
+    this.#changes = { ...this.#changes, removed: [...this.#changes.removed, name] };
+    this.#plan = planCluster(this.plan.layout, this.#basePort, this.#opened.path, { changes: this.#changes, survive: this.plan.survive });
+    this.#children = this.#children.filter((one) => one !== child);
+    this.#record();
+  }
+
+  get #basePort(): number {
+    return this.plan.processes.find(({ role }) => role === 'round-robin')!.port;
+  }
+
+  /** One at a time. @throws ClusterRefused */
+  async changeMembers(command: MemberCommand, say: (line: string) => void): Promise<void> {
+    if (this.#stopped !== null) throw new ClusterRefused('the cluster is being stopped');
+    if (!this.#ready) throw new ClusterRefused('the cluster is still starting');
+    if (this.#isChanging) throw new ClusterRefused('another change of the members is under way');
+    this.#isChanging = true;
+    try {
+      await changeMembers(this, command, say, this.#interrupt.signal);
+    } finally {
+      this.#isChanging = false;
+    }
+  }
+
+  /** As some store node knows them. @throws ClusterRefused when none can be asked */
+  members(): Promise<MembersState> {
+    return readMembers(this);
   }
 
   async act(action: Action, target: string): Promise<readonly ActionOutcome[]> {

@@ -8,21 +8,21 @@ import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { ADMIN_HOST, adminServer } from '@app/admin';
 import type { StoreConfiguration } from '@app/config';
-import { assert, InvariantViolation, PATTERNS, type CallContext } from '@app/contracts';
-import { ClusterView, schemaHash, sipHash128, StoreNode, TokenRing, type PeerRequest, type Recovery, type StorageEngine } from '@app/store';
+import { assert, InvariantViolation, PATTERNS, type CallContext, type RingMember } from '@app/contracts';
+import { ClusterView, founded, schemaHash, sipHash128, StoreNode, TABLES, type PeerRequest, type Recovery, type StorageEngine } from '@app/store';
 import { WirePeerTransport } from '@app/store/adapters';
 import { systemClock, systemRandom } from '@app/time';
 import { LinkFaults, tcpNetwork, WireExceptionFilter, WireTransport, type WireIdentity, type WireReport } from '@app/wire';
 import type { Logger } from 'pino';
 import { adminState } from './admin/admin-state.js';
 import { faultRoutes } from './admin/fault-routes.js';
+import { memberRoutes } from './admin/member-routes.js';
 import { AppModule } from './app.module.js';
 import { PeerMessageCounts } from './peer-message-counts.js';
+import { watchStorage } from './storage-watch.js';
 
 /** For calls in flight when the process is told to stop, ms. */
 export const DRAIN_GRACE_MS = 5_000;
-/** How soon a storage engine that has failed is noticed, ms. Its writes fail from the first moment. */
-const ENGINE_CHECK_MS = 100;
 /** Rows are hashed under the cluster's name: rows of two clusters never look alike. */
 const DIGEST_KEY_BYTES = 16;
 
@@ -45,19 +45,28 @@ export interface StoreProcess {
 
 /** Settles once it serves. @throws whatever keeps it from listening */
 export async function startStoreProcess({ configuration, opened, adminToken, log, die }: StoreProcessPorts): Promise<StoreProcess> {
-  const { clusterId, nodeId, members, replicationFactor, host, wirePort, adminPort } = configuration;
+  const { clusterId, nodeId, zone, region, members, replicationFactor, survive, host, wirePort, adminPort } = configuration;
+  const self: RingMember = members.find(({ node }) => node === nodeId) ?? { node: nodeId, zone, region, host, port: wirePort, weight: 1 };
+  // Who is not among the members it is told of is to join them.
+  const founding = members.includes(self) ? founded(members, replicationFactor, survive) : null;
   const { engine, recovery } = opened;
   const identity: WireIdentity = { clusterId, name: nodeId, role: 'store', schemaHash: schemaHash() };
   const faults = configuration.faults ? new LinkFaults() : null;
   const shared = { identity, network: tcpNetwork(), clock: systemClock, random: systemRandom, ...(faults && { faults }) };
   const transport = new WirePeerTransport({ ...shared, self: nodeId, members });
   const node = new StoreNode({
-    view: new ClusterView(nodeId, clusterId, 1, new TokenRing(members, replicationFactor)),
+    view: new ClusterView(self, clusterId, replicationFactor, members),
+    founding,
+    seeds: members.map(({ node: name }) => name),
+    // An address that is configured goes before the one that a node had when it joined.
+    onMembers: (all) => transport.reach([...all, ...members]),
     engine,
     transport,
     clock: systemClock,
     random: systemRandom,
     digestKey: sipHash128(new Uint8Array(DIGEST_KEY_BYTES), Buffer.from(clusterId)),
+    recovery,
+    tables: TABLES.map((table) => (table.name === 'favorites' ? { ...table, durability: configuration.durability } : table)),
   });
   const wire = new WireTransport({
     ...shared,
@@ -78,16 +87,14 @@ export async function startStoreProcess({ configuration, opened, adminToken, log
 
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule.with(node), { strategy: wire, logger: false, abortOnError: false });
   app.useGlobalFilters(new WireExceptionFilter());
-  const state = adminState({ configuration, recovery, node, engine, wire: wire.server, heard, isDown: (peer) => transport.isDown(peer) });
-  const admin = adminServer([state, ...faultRoutes(faults, log)], { token: adminToken, random: systemRandom, log });
-  // A node whose disk has failed could still answer reads; but nobody could tell it from one that is well.
-  const watch = setInterval(() => {
-    if (engine.state === 'failed') die('storage has failed');
-  }, ENGINE_CHECK_MS);
+  const state = adminState({ configuration, recovery, node, engine, wire: wire.server, heard });
+  const admin = adminServer([state, ...memberRoutes(node), ...faultRoutes(faults, log)], { token: adminToken, random: systemRandom, log });
+  const unwatch = watchStorage({ engine, directory: configuration.dataDirectory, log, die });
 
   const stop = async (graceMs: number): Promise<void> => {
-    clearInterval(watch);
+    unwatch();
     await lastValueFrom(wire.server.drain(graceMs), { defaultValue: undefined });
+    node.farewell();
     await app.close();
     node.stop();
     transport.close();

@@ -3,21 +3,23 @@
  * it may not reach for itself (time, chance, secrets). main.ts fills it with real things, tests with doubles.
  */
 import type { AccessPolicy, TriptychError, ZoneId } from '@app/contracts';
-import type { ListStore, RetrySecret } from '@app/favorites-client';
+import type { ListStore, SealSecret } from '@app/favorites-client';
 import type { Clock, Random } from '@app/time';
 import type { Logger } from 'pino';
+import type { GenreOf } from './films/film-genres.js';
 
 export interface GatewayPorts {
   readonly gatewayId: string;
   readonly zone: ZoneId;
   readonly listStore: ListStore;
+  readonly genreOf: GenreOf;
   /** Why requests cannot be served at this moment (no ring known, no quorum in reach); null when they can. */
   readonly obstacle: () => TriptychError | null;
   /** What the connection to the store knows, for an administrator: the ring's epoch, the state of each circuit. */
   readonly storeState: () => Readonly<Record<string, unknown>>;
   readonly accessPolicy: AccessPolicy;
   /** Seal retry tokens and cursors: the first seals, all open. The same in every gateway of a cluster. */
-  readonly secrets: readonly RetrySecret[];
+  readonly secrets: readonly SealSecret[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -7,6 +7,7 @@ import { connectListStore } from '@app/favorites-client';
 import { systemClock, systemRandom } from '@app/time';
 import { adminState } from './admin/admin-state.js';
 import { createGateway } from './app.module.js';
+import { genreLookup } from './films/film-genres.js';
 import type { GatewayPorts } from './gateway-ports.js';
 import { quorumObstacle } from './health/obstacle.js';
 import { everyoneMay } from './http/access.js';
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
     gatewayId: nodeId,
     zone,
     listStore: connection.store,
+    genreOf: genreLookup(connection.store, systemClock),
     obstacle: () => connection.obstacle() ?? quorumObstacle(connection.state().nodes, replicationFactor),
     storeState: () => ({ ...connection.state() }),
     accessPolicy: everyoneMay,

@@ -1,9 +1,9 @@
 import { InvariantViolation } from '@app/contracts';
 import { describe, expect, it } from 'vitest';
-import { assertPolicy, storeRead, storeWrite, type CircuitPolicy } from './circuit-policy.js';
+import { assertPolicy, serviceRead, storeRead, storeWrite, type CircuitPolicy } from './circuit-policy.js';
 
 describe('a policy', () => {
-  it.each([storeRead, storeWrite])('shipped as a preset means something, and nobody can change it', (preset) => {
+  it.each([storeRead, storeWrite, serviceRead])('shipped as a preset means something, and nobody can change it', (preset) => {
     expect(() => assertPolicy(preset)).not.toThrow();
     expect(Object.isFrozen(preset) && Object.isFrozen(preset.window)).toBe(true);
   });

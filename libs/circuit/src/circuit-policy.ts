@@ -77,6 +77,23 @@ export const storeRead: CircuitPolicy = Object.freeze({
  */
 export const storeWrite: CircuitPolicy = Object.freeze({ ...storeRead });
 
+/**
+ * One lookup, or one batch of lookups, at a service behind the gateway, within a page's 300 ms. A page that is served
+ * without one of its parts costs little, so this gives up sooner than a store's: calls that take the larger part of the
+ * page's time are no use even when they succeed, and half of them being slow is as bad as half of them failing.
+ */
+export const serviceRead: CircuitPolicy = Object.freeze({
+  timeoutMs: 250,
+  timeoutUntil: 'end',
+  capacity: 128,
+  window: Object.freeze({ kind: 'time', durationMs: 5_000, bucketCount: 10 }),
+  volumeThreshold: 20,
+  failureRateThreshold: 0.5,
+  slow: Object.freeze({ callMs: 200, rateThreshold: 0.5 }),
+  openMs: 1_000,
+  probeCount: 3,
+});
+
 /** @throws InvariantViolation on a policy that means nothing: a mistake in the program, found when it starts */
 export function assertPolicy(policy: CircuitPolicy): void {
   const { window, slow } = policy;
@@ -100,6 +117,6 @@ export function assertPolicy(policy: CircuitPolicy): void {
 }
 
 /** Node's timers hold at most 2^31 - 1 ms; a longer delay would fire at once. */
-const isDuration = (ms: number): boolean => ms > 0 && ms <= 2_147_483_647;
-const isCount = (count: number): boolean => Number.isInteger(count) && count >= 1;
-const isRate = (rate: number): boolean => rate > 0 && rate <= 1;
+export const isDuration = (ms: number): boolean => ms > 0 && ms <= 2_147_483_647;
+export const isCount = (count: number): boolean => Number.isInteger(count) && count >= 1;
+export const isRate = (rate: number): boolean => rate > 0 && rate <= 1;

@@ -5,7 +5,7 @@
  */
 import { SimClock } from '@app/time';
 import CircuitBreaker from 'opossum';
-import { Observable, from, of, throwError } from 'rxjs';
+import { Observable, from, lastValueFrom, of, throwError } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { opossumCircuit } from './opossum-circuit.js';
 import { ownCircuit } from './own-circuit.js';
@@ -129,6 +129,38 @@ describe('a timeout', () => {
   });
 });
 
+describe('a stream that goes on', () => {
+  it('opossum: is told as one value, once it has ended; one that outlasts the timeout fails, though it told on time', async () => {
+    const call = new FakeCall();
+    const breaker = bare(() => lastValueFrom(call.call$));
+    const heard: unknown[] = [];
+    void outcome(breaker).then((answer) => heard.push(answer));
+    for (const value of ['a', 'b', 'c']) {
+      call.value(value);
+      await vi.advanceTimersByTimeAsync(30);
+    }
+    expect(heard).toEqual([]);
+    await vi.advanceTimersByTimeAsync(30);
+    expect(heard).toEqual(['ETIMEDOUT']);
+    expect(breaker.stats).toMatchObject({ failures: 1, timeouts: 1 });
+    expect(call.live).toBe(1);
+  });
+
+  it('ours: passes each value on, is judged by its first, and holds its permit to the end', () => {
+    const circuit = ours({ timeoutUntil: 'first-value' });
+    const { call, diary } = begin(circuit);
+    for (const value of ['a', 'b', 'c']) {
+      call.value(value);
+      vi.advanceTimersByTime(60);
+    }
+    expect(diary.lines).toEqual(['a', 'b', 'c']);
+    expect(circuit.statistics()).toMatchObject({ inFlight: 1, totals: { success: 1, timeout: 0 } });
+    diary.leave();
+    expect(call.live).toBe(0);
+    expect(circuit.statistics()).toMatchObject({ inFlight: 0, totals: { success: 1, cancelled: 0 } });
+  });
+});
+
 describe('a call that finds no permit', () => {
   it('opossum: is a failure, and opens a breaker whose dependency never failed', async () => {
     const breaker = bare(() => new Promise(() => {}), { capacity: 1, volumeThreshold: 2, timeout: false });
@@ -194,6 +226,7 @@ describe('half-open', () => {
     const probes = [begin(circuit), begin(circuit), begin(circuit)];
     expect(begin(circuit).diary.lines).toEqual(['CIRCUIT_OPEN']);
     probes[0]!.diary.leave();
+    expect(circuit.state).toBe('half-open');
     expect(begin(circuit).diary.lines).toEqual([]);
   });
 });

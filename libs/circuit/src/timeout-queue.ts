@@ -29,6 +29,11 @@ export class TimeoutQueue {
     this.#clock = clock;
   }
 
+  /** The first to have entered of those still there: whose turn it is, where the queue is one of people waiting. */
+  get oldest(): TimedCall | null {
+    return this.#oldest;
+  }
+
   /** Takes its place behind the calls that are due no later. Nothing runs until `watch`. */
   enter(call: TimedCall): void {
     call.older = this.#youngest;

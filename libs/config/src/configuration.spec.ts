@@ -107,7 +107,7 @@ describe('the configuration of a cluster', () => {
     ['three', "Unexpected argument 'three'"],
   ])('refuses %s and says which flags there are', (flag, fault) => {
     expect(complaint(() => clusterConfiguration([flag], {}))).toBe(
-      `${fault}: expected --zones N, --nodes-per-zone N, --port N, --data DIR or --fresh`,
+      `${fault}: expected --zones N, --nodes-per-zone N, --port N, --data DIR, --survive zone|node|nothing or --fresh`,
     );
   });
 });
@@ -133,6 +133,9 @@ describe('the configuration of a child', () => {
       ],
       replicationFactor: 3,
       faults: false,
+      survive: 'nothing',
+      durability: 'commit',
+      periodicSyncMs: 10_000,
     });
     expect(storeConfiguration({ ...STORE, TRIPTYCH_FAULTS: 'on', TRIPTYCH_REPLICATION_FACTOR: '1' })).toMatchObject({
       faults: true,

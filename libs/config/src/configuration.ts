@@ -82,6 +82,7 @@ const clusterSchema = z
     TRIPTYCH_PORT: wholeNumber(0, 65_000).default(3000),
     TRIPTYCH_DATA: file.prefault('.triptych'),
     TRIPTYCH_FRESH: oneOf('on', 'off').default('off'),
+    TRIPTYCH_SURVIVE: oneOf('zone', 'node', 'nothing').optional(),
     TRIPTYCH_LOG_LEVEL: logLevel,
   })
   .transform((read) => ({
@@ -94,6 +95,8 @@ const clusterSchema = z
     dataDirectory: read.TRIPTYCH_DATA,
     /** Start empty: what is in the data directory is removed. */
     fresh: read.TRIPTYCH_FRESH === 'on',
+    /** What the store nodes are to survive the loss of; undefined: as much as the layout can. */
+    survive: read.TRIPTYCH_SURVIVE,
     logLevel: read.TRIPTYCH_LOG_LEVEL,
   }));
 export type ClusterConfiguration = Readonly<z.infer<typeof clusterSchema>>;
@@ -145,14 +148,22 @@ const storeSchema = z
     ...zonedVariables,
     TRIPTYCH_PORT_WIRE: port,
     TRIPTYCH_DATA_DIR: file,
+    TRIPTYCH_SURVIVE: oneOf('zone', 'node', 'nothing').default('nothing'),
     TRIPTYCH_FAULTS: oneOf('off', 'on').default('off'),
+    TRIPTYCH_DURABILITY: oneOf('commit', 'periodic').default('commit'),
+    TRIPTYCH_PERIODIC_SYNC_MS: wholeNumber(1, 10_000).default(10_000),
   })
   .transform((read) => ({
     ...zonedOf(read),
     wirePort: read.TRIPTYCH_PORT_WIRE,
     dataDirectory: read.TRIPTYCH_DATA_DIR,
+    /** What the layout is to survive, from the founding on: no change of the members may take it below that. */
+    survive: read.TRIPTYCH_SURVIVE,
     /** Tests may make this process pause or die at named points; never in production. */
     faults: read.TRIPTYCH_FAULTS === 'on',
+    /** Of the favorites: whether a write waits for the disk, or the disk is synced at most so many ms later. */
+    durability: read.TRIPTYCH_DURABILITY,
+    periodicSyncMs: read.TRIPTYCH_PERIODIC_SYNC_MS,
   }));
 /** What a favorites-service instance, that is a store node, is told. */
 export type StoreConfiguration = Readonly<z.infer<typeof storeSchema>>;
@@ -185,6 +196,7 @@ const FLAGS = {
   port: 'TRIPTYCH_PORT',
   data: 'TRIPTYCH_DATA',
   fresh: 'TRIPTYCH_FRESH',
+  survive: 'TRIPTYCH_SURVIVE',
 } as const;
 
 /**
@@ -210,12 +222,12 @@ function parseFlags(flags: readonly string[]): Record<string, string | boolean> 
       ...parseArgs({
         args: [...flags],
         strict: true,
-        options: { zones: text, 'nodes-per-zone': text, port: text, data: text, fresh: { type: 'boolean' } },
+        options: { zones: text, 'nodes-per-zone': text, port: text, data: text, survive: text, fresh: { type: 'boolean' } },
       }).values,
     };
   } catch (error) {
     const complaint = (error as Error).message.split(/[.\n]/)[0];
-    throw new ConfigurationRefused(`${complaint}: expected --zones N, --nodes-per-zone N, --port N, --data DIR or --fresh`);
+    throw new ConfigurationRefused(`${complaint}: expected --zones N, --nodes-per-zone N, --port N, --data DIR, --survive zone|node|nothing or --fresh`);
   }
 }
 

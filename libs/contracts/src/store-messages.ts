@@ -5,8 +5,9 @@
  */
 import type { NodeId, ZoneId } from './ids.js';
 
-export type ConsistencyLevel = 'ONE' | 'QUORUM' | 'ALL';
-export const CONSISTENCY_LEVELS: readonly ConsistencyLevel[] = ['ONE', 'QUORUM', 'ALL'];
+/** What each promises is in libs/store/src/core/quorum/consistency-level.ts. */
+export const CONSISTENCY_LEVELS = ['ANY', 'ONE', 'TWO', 'SESSION', 'QUORUM', 'ALL', 'LINEARIZABLE'] as const;
+export type ConsistencyLevel = (typeof CONSISTENCY_LEVELS)[number];
 
 /** Where in the list an item goes; `before` and `after` name another item that must be in the list. */
 export type Placement = 'first' | 'last' | { readonly before: string } | { readonly after: string };
@@ -27,8 +28,27 @@ export interface Item {
   readonly writtenAtMs: number;
 }
 
+/** What every request about a row may say of how it is to be answered. */
+export interface RowRequest extends RowKey {
+  /** Absent: the table's own, QUORUM where it has none. */
+  readonly level?: ConsistencyLevel;
+  /**
+   * What the caller's session has seen of the row: `seen` of its last reply, or of the failure of its last write. Opaque.
+   * Absent: no session, or it has not met this row.
+   */
+  readonly seen?: Uint8Array;
+}
+
+/** What every reply about a row says. */
+export interface RowReply {
+  readonly achieved: Achieved;
+  /** What the caller's session has seen of the row now, for its next request. */
+  readonly seen: Uint8Array;
+}
+
 /** What an answer rests on: stated with every reply, and true of it. */
 export interface Achieved {
+  /** The level whose promise the answer keeps. */
   readonly level: ConsistencyLevel;
   /** The coordinator that answered, and its zone. */
   readonly node: NodeId;
@@ -40,6 +60,19 @@ export interface Achieved {
   readonly replicationFactor: number;
   /** Replicas disagreed and were made equal before the answer. */
   readonly repaired: boolean;
+  /** A replica was late, and the coordinator asked another one beside it. */
+  readonly hedged: boolean;
+  /** Different states of the row that were met among those replicas: 1 where all agreed; 0 where none was looked at. */
+  readonly versions: number;
+  /** The level asked for first could not be had, and `level` is the one named as fallback. */
+  readonly fallback: boolean;
+  /**
+   * The session had seen what none of all replicas holds any more, so SESSION's promise is broken here; `seen` begins anew
+   * from what they hold.
+   */
+  readonly tokenAhead: boolean;
+  /** A node that is no replica of the row stood in for one: the promises of the level are not made. */
+  readonly sloppy: boolean;
 }
 
 export type Operation =
@@ -53,55 +86,77 @@ export type Operation =
   | { readonly kind: 'move'; readonly placement: Placement };
 
 /** PREPARE: has no effect and may be sent to any replica, any number of times, until one COMMIT was sent. */
-export interface PrepareRequest extends RowKey {
+export interface PrepareRequest extends RowRequest {
   readonly item: string;
   readonly operation: Operation;
-  readonly level: ConsistencyLevel;
   /** A delta of the same session for the same item whose outcome is unknown: the new one supersedes it. */
   readonly pending?: Uint8Array;
 }
 
-export interface PrepareReply {
+export interface PrepareReply extends RowReply {
   /** The complete operation, to be given to COMMIT as it is. Null: there is nothing to do and the answer is final. */
   readonly delta: Uint8Array | null;
   /** The item as it will be (add, move) or as it already is (add of what is there); null for a remove. */
   readonly item: Item | null;
-  readonly achieved: Achieved;
+  /** As of any reply, with this operation as one of unknown outcome: to be given to COMMIT, whose reply settles it. */
+  readonly seen: Uint8Array;
 }
 
 /** COMMIT: applies exactly these bytes; any replica, any number of times, however late. */
-export interface CommitRequest extends RowKey {
+export interface CommitRequest extends RowRequest {
   readonly delta: Uint8Array;
-  readonly level: ConsistencyLevel;
 }
 
-export interface CommitReply {
-  readonly achieved: Achieved;
-}
+export type CommitReply = RowReply;
 
-export interface ListRequest extends RowKey {
+export interface ListRequest extends RowRequest {
   /** 1 to 500 items. */
   readonly limit: number;
-  /** Exclusive: the last item of the page before. */
+  /** Exclusive: the last item of the page before, or its `lookedTo`. */
   readonly after?: { readonly position: string; readonly item: string };
-  readonly level: ConsistencyLevel;
+  /**
+   * Only items that have all these attributes, each compared as it is; at most 4. Of a table without attributes it is
+   * refused. At most 2,000 items are looked at for one page, so that one may be short, or empty, and the list not at its end.
+   */
+  readonly where?: Readonly<Record<string, string>>;
 }
 
-export interface ListReply {
+export interface ListReply extends RowReply {
   readonly items: readonly Item[];
-  /** Whether there are items after the last one. */
+  /** Whether there are items after the last one, or with `where` items that were not looked at. */
   readonly more: boolean;
-  readonly achieved: Achieved;
+  /** With `where` and `more`: the last item that was looked at. The next page goes on after it. */
+  readonly lookedTo?: { readonly position: string; readonly item: string };
 }
 
-export interface GetRequest extends RowKey {
+export interface GetRequest extends RowRequest {
   readonly item: string;
-  readonly level: ConsistencyLevel;
 }
 
-export interface GetReply {
+export interface GetReply extends RowReply {
   readonly item: Item | null;
-  readonly achieved: Achieved;
+}
+
+/** In how many rows of a table an item is, as far as one node knows. */
+export interface CountRequest {
+  readonly table: string;
+  readonly item: string;
+}
+
+export interface CountReply {
+  /** How the ring was cut into sets: only sets of the same cut may be added up. Empty while the node has counted nothing yet. */
+  readonly ring: string;
+  /** Those sets of replicas that this node is in and is sure of. */
+  readonly sets: readonly SetCount[];
+}
+
+/** A count over the slots of the ring that the same replicas hold. */
+export interface SetCount {
+  /** In the order of their names; no two sets of a cut have the same. */
+  readonly nodes: readonly NodeId[];
+  /** How many of the ring's 4,096 slots these are. */
+  readonly slots: number;
+  readonly count: number;
 }
 
 /** The ring, as any node tells it to whoever asks: enough to place every row and to reach every node. */
@@ -119,8 +174,10 @@ export interface RingMember {
   readonly region: string;
   readonly host: string;
   readonly port: number;
-  /** Share of the data relative to other members, > 0. */
+  /** Share of the data relative to other members; 0 for a member that holds no rows. */
   readonly weight: number;
+  /** The node whose place on the ring this one took over: it holds exactly the rows which that one held. Absent: its own. */
+  readonly place?: NodeId;
 }
 
 /** Names of the messages on the wire: Nest message patterns. */
@@ -130,6 +187,7 @@ export const PATTERNS = {
   list: 'store.list',
   get: 'store.get',
   ring: 'store.ring',
+  count: 'store.count',
   /** Between replicas: one pattern, the kind is in the message. */
   peer: 'store.peer',
 } as const;

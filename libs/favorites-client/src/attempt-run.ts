@@ -6,10 +6,10 @@
  * that is a CANCEL each.
  */
 import { InvariantViolation, type NodeId, TriptychError } from '@app/contracts';
+import type { HedgeBudget } from '@app/store';
 import type { Cancel, Clock } from '@app/time';
 import { Observable, type Subscriber, Subscription } from 'rxjs';
 import { type Attempt, type AttemptPolicy, type GiveUp, mayBeApplied, nextStep } from './attempt-plan.js';
-import type { HedgeBudget } from './hedge-budget.js';
 
 export interface AttemptRun<T> {
   /** Best first. Asked at the start and whenever an attempt failed or is late: the ring or the nodes may have changed. */

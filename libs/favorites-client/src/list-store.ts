@@ -8,9 +8,9 @@
  */
 import type { Observable } from 'rxjs';
 import type {
-  Achieved,
   CallContext,
   ConsistencyLevel,
+  CountRequest,
   GetReply,
   GetRequest,
   Item,
@@ -18,13 +18,24 @@ import type {
   ListRequest,
   Operation,
   RowKey,
+  RowReply,
+  RowRequest,
   TriptychError,
 } from '@app/contracts';
+import type { ItemCount } from './count-gather.js';
 
-export interface WriteRequest extends RowKey {
+/** What any request to a list may say of how it is to be answered, beside what it asks. */
+export interface ListStoreRequest extends RowRequest {
+  /**
+   * Answers where `level` cannot be had: too few replicas in reach, or none in time. The reply says so. A write that falls
+   * back is still one operation.
+   */
+  readonly fallback?: ConsistencyLevel;
+}
+
+export interface WriteRequest extends ListStoreRequest {
   readonly item: string;
   readonly operation: Operation;
-  readonly level: ConsistencyLevel;
   /**
    * An earlier write of the same session to the same item whose outcome is unknown. The same operation again is carried
    * on with (same delta, one effect however often it is sent); another operation supersedes it.
@@ -42,10 +53,9 @@ export interface PendingWrite extends RowKey {
   readonly result: Item | null;
 }
 
-export interface WriteReply {
+export interface WriteReply extends RowReply {
   /** The item as it now is; null after a remove. */
   readonly item: Item | null;
-  readonly achieved: Achieved;
 }
 
 /**
@@ -54,6 +64,11 @@ export interface WriteReply {
  */
 export interface WriteFailure extends TriptychError {
   readonly pending?: PendingWrite;
+  /**
+   * There with `pending`: what the session has seen, and that this write is of unknown outcome, so that its next write to the
+   * item supersedes it. Absent where an earlier write was carried on with outside of a session.
+   */
+  readonly seen?: Uint8Array | undefined;
 }
 
 export interface ListStore {
@@ -65,7 +80,12 @@ export interface ListStore {
    */
   write(request: WriteRequest, context: CallContext): Observable<WriteReply>;
   /** A page of a row, in order of (position, item). Errors: STORE_QUORUM_UNAVAILABLE, DEADLINE_EXCEEDED. */
-  list(request: ListRequest, context: CallContext): Observable<ListReply>;
+  list(request: ListRequest & ListStoreRequest, context: CallContext): Observable<ListReply>;
   /** One item of a row. Errors as for `list`. */
-  get(request: GetRequest, context: CallContext): Observable<GetReply>;
+  get(request: GetRequest & ListStoreRequest, context: CallContext): Observable<GetReply>;
+  /**
+   * In how many rows of a table an item is: eventual, summed up over what one replica of each range counts. Errors:
+   * STORE_QUORUM_UNAVAILABLE where none answers, REQUEST_INVALID of a table whose items are not counted.
+   */
+  count(request: CountRequest, context: CallContext): Observable<ItemCount>;
 }

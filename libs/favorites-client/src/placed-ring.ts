@@ -3,11 +3,12 @@
  * that placed rows by other rules would be sent on by every node, or worse, by none.
  */
 import { assert, type ConsistencyLevel, type NodeId, type RingMember, type RingReply, type RowKey, type ZoneId } from '@app/contracts';
-import { replicasRequired, tokenOf, TokenRing } from '@app/store';
+import { replicaSets, type ReplicaSets, replicasRequired, tokenOf, TokenRing } from '@app/store';
 
 export class PlacedRing {
   readonly #tokens: TokenRing;
   readonly #regions: ReadonlyMap<ZoneId, string>;
+  #sets: ReplicaSets | null = null;
 
   /** @throws when no row can be placed on it */
   constructor(readonly reply: RingReply) {
@@ -22,6 +23,12 @@ export class PlacedRing {
     return this.#tokens.replicas(tokenOf(key.table, key.row));
   }
 
+  /** The other members, in preference order: at level ANY they may keep a write for the replicas. */
+  sparesOf(key: RowKey): readonly RingMember[] {
+    const token = tokenOf(key.table, key.row);
+    return this.#tokens.preferenceList(token).slice(this.#tokens.replicas(token).length);
+  }
+
   /** @throws InvariantViolation when it is no member */
   member(node: NodeId): RingMember {
     const member = this.#tokens.member(node);
@@ -32,6 +39,11 @@ export class PlacedRing {
   /** Null where no member is in that zone. */
   regionOf(zone: ZoneId): string | null {
     return this.#regions.get(zone) ?? null;
+  }
+
+  /** The ring cut by who holds it. */
+  get sets(): ReplicaSets {
+    return (this.#sets ??= replicaSets(this.#tokens));
   }
 
   replicasNeeded(level: ConsistencyLevel): number {

@@ -169,7 +169,7 @@ describe('writes', () => {
     expect(heard.what).toEqual(['value at 0', 'complete at 0']);
     expect(scene.sent).toEqual(['a1 prepare answered', 'a1 commit answered']);
     expect(scene.transport.log[0]!.payload).toEqual({ ...ROW, item: 'film-1', level: 'QUORUM', operation: ADD.operation });
-    expect(Object.keys(scene.transport.log[1]!.payload as object).sort()).toEqual(['delta', 'level', 'row', 'table']);
+    expect(Object.keys(scene.transport.log[1]!.payload as object).sort()).toEqual(['delta', 'level', 'row', 'seen', 'table']);
     expect(heard.value!.item).toMatchObject({ item: 'film-1', value });
     expect(itemsOf(scene.transport, ROW)).toEqual(['film-1']);
   });

@@ -12,6 +12,10 @@
  * COMMIT took effect, and is a plain error, or is an UncertainWrite carrying the delta. Refused: one call that mints and
  * writes, half the round trips, and unsafe to retry.
  *
+ * A request that names a fallback is tried at its level for a while, and then at the fallback with all the time that is left:
+ * here and not at a coordinator, since a coordinator that finds no quorum may be the one cut off, and another one knows
+ * better. A write goes on with the delta that it has.
+ *
  * Which deadline error: STORE_READ_TIMEOUT while nothing can have been applied (reads, PREPARE), DEADLINE_EXCEEDED once
  * something can, because the code alone must tell a caller whether it may have happened.
  */
@@ -20,6 +24,8 @@ import {
   type CommitReply,
   type CommitRequest,
   type ConsistencyLevel,
+  type CountReply,
+  type CountRequest,
   type GetReply,
   type GetRequest,
   type ListReply,
@@ -28,29 +34,34 @@ import {
   PATTERNS,
   type PrepareReply,
   type PrepareRequest,
-  type RowKey,
+  type RingMember,
+  type RowReply,
+  type RowRequest,
   TriptychError,
   type ZoneId,
 } from '@app/contracts';
 import type { CircuitRegistry } from '@app/circuit';
+import { HedgeBudget, type HedgeBudgetPolicy } from '@app/store';
 import type { Clock, Random } from '@app/time';
 import { catchError, concatMap, defer, map, type Observable, of, throwError } from 'rxjs';
-import { plainFailure, uncertainFailure } from './attempt-failure.js';
+import { isUnavailable, plainFailure, uncertainFailure } from './attempt-failure.js';
 import type { AttemptPolicy } from './attempt-plan.js';
 import { type Answered, type AttemptListener, type AttemptRun, AttemptsFailed, runAttempts } from './attempt-run.js';
 import { coordinatorOrder } from './coordinator-order.js';
-import { HedgeBudget, type HedgeBudgetPolicy } from './hedge-budget.js';
-import type { ListStore, PendingWrite, WriteReply, WriteRequest } from './list-store.js';
+import { gatherCount, type ItemCount } from './count-gather.js';
+import type { ListStore, ListStoreRequest, PendingWrite, WriteReply, WriteRequest } from './list-store.js';
 import { NodeStandings, type StoreDependency } from './node-standing.js';
 import type { PlacedRing } from './placed-ring.js';
 import { type RingPolicy, RingView } from './ring-view.js';
 import type { NodeAddress, StoreTransport } from './store-transport.js';
-import { sameOperation } from './uncertain-write.js';
+import { sameOperation, UncertainWrite } from './uncertain-write.js';
 
 export interface ListStorePolicy {
   /** Reads and PREPARE. */
   readonly read: AttemptPolicy;
   readonly commit: AttemptPolicy;
+  /** How long a request that names a fallback is tried at the level asked for, ms. */
+  readonly fallbackAfterMs: number;
   readonly hedgeBudget: HedgeBudgetPolicy;
   /** How long a node that was overtaken by a hedge comes after the others, ms. */
   readonly lateForMs: number;
@@ -60,11 +71,13 @@ export interface ListStorePolicy {
 /**
  * A read takes a few ms in a zone and a quorum two trips between zones, so 60 ms is late; a COMMIT waits for disks, and
  * another attempt costs every replica a second (idempotent) write, so 200 ms. The burst of hedges is what a gateway may
- * well have in flight to one node when that node hangs.
+ * well have in flight to one node when that node hangs. A fallback after 150 ms leaves time for a second coordinator at either
+ * level and an answer within 250 ms.
  */
 export const defaultListStorePolicy: ListStorePolicy = {
   read: { hedgeAfterMs: 60, attemptsPerReplica: 1, retryPauseMs: 0 },
   commit: { hedgeAfterMs: 200, attemptsPerReplica: 4, retryPauseMs: 100 },
+  fallbackAfterMs: 150,
   hedgeBudget: { perRequest: 0.1, burst: 100 },
   lateForMs: 2_000,
   ring: { refreshMs: 5_000, refreshAtMostEveryMs: 200, requestTimeoutMs: 1_000, retryMs: [100, 5_000] },
@@ -102,6 +115,17 @@ export interface AttemptStats {
   readonly overtaken: number;
   /** Writes whose outcome the caller was not told. */
   readonly uncertainWrites: number;
+}
+
+/** A write whose delta is known, from its PREPARE or from an earlier request. */
+interface KnownWrite {
+  readonly pending: PendingWrite;
+  /** By the session, this write as one of unknown outcome. */
+  readonly seen: Uint8Array | undefined;
+  /** The coordinator that prepared it, to be asked first. */
+  readonly first?: NodeId;
+  /** 'sent-write' once a COMMIT may have had an effect. */
+  effect: 'write' | 'sent-write';
 }
 
 interface Phase {
@@ -191,73 +215,116 @@ export class ReplicatedListStore implements ListStore {
    */
   write(request: WriteRequest, context: CallContext): Observable<WriteReply> {
     return defer(() => {
-      const { table, row, item, operation, level, pending } = request;
+      const { table, row, item, operation, pending, seen } = request;
       if (pending !== undefined && !(pending.table === table && pending.row === row && pending.item === item)) {
         return throwError(() => new TriptychError('REQUEST_INVALID', 'the pending write is of another item'));
       }
-      if (pending !== undefined && sameOperation(pending.operation, operation)) {
-        return this.#commitDelta(pending, level, context, 'sent-write');
-      }
-      const payload: PrepareRequest = { table, row, item, operation, level, ...(pending && { pending: pending.delta }) };
-      return this.#ask<PrepareReply>(this.#prepare, payload, context).pipe(
-        concatMap(({ value: { delta, item: result, achieved }, node }) =>
-          delta === null
-            ? of({ item: result, achieved })
-            : this.#commitDelta({ table, row, item, operation, delta, result }, level, context, 'write', node),
-        ),
+      const isResumed = pending !== undefined && sameOperation(pending.operation, operation);
+      let known: KnownWrite | null = isResumed ? { pending, seen, effect: 'sent-write' } : null;
+      return this.#atLevels<WriteReply>(request, context, (terms, until) => {
+        if (known !== null) return this.#commitDelta(known, terms, until);
+        const payload: PrepareRequest = { ...terms, item, operation, ...(pending && { pending: pending.delta }) };
+        return this.#ask<PrepareReply>(this.#prepare, payload, until).pipe(
+          concatMap(({ value: { delta, item: result, ...reply }, node }) => {
+            if (delta === null) return of({ item: result, ...reply });
+            known = { pending: { table, row, item, operation, delta, result }, seen: reply.seen, first: node, effect: 'write' };
+            return this.#commitDelta(known, terms, until);
+          }),
+        );
+      }).pipe(
+        catchError((error: unknown) => {
+          if (error instanceof UncertainWrite) this.#stats.uncertainWrites++;
+          return throwError(() => error);
+        }),
       );
     });
   }
 
-  list(request: ListRequest, context: CallContext): Observable<ListReply> {
-    return this.#ask<ListReply>({ ...this.#read, pattern: PATTERNS.list }, request, context).pipe(map(({ value }) => value));
+  list(request: ListRequest & ListStoreRequest, context: CallContext): Observable<ListReply> {
+    return this.#readAtLevels({ ...this.#read, pattern: PATTERNS.list }, request, context);
   }
 
-  get(request: GetRequest, context: CallContext): Observable<GetReply> {
-    return this.#ask<GetReply>({ ...this.#read, pattern: PATTERNS.get }, request, context).pipe(map(({ value }) => value));
+  get(request: GetRequest & ListStoreRequest, context: CallContext): Observable<GetReply> {
+    return this.#readAtLevels({ ...this.#read, pattern: PATTERNS.get }, request, context);
   }
 
-  #ask<T>(phase: Phase, payload: RowKey & { level: ConsistencyLevel }, context: CallContext): Observable<Answered<T>> {
-    return this.#run<T>(phase, payload, context, 'none').pipe(
-      catchError((error: unknown) => throwError(() => this.#plain(error, payload.level))),
+  count(request: CountRequest, context: CallContext): Observable<ItemCount> {
+    return defer(() => {
+      const ring = this.#ring.ring;
+      if (ring === null) return throwError(() => new TriptychError('STORE_QUORUM_UNAVAILABLE', 'no ring is known yet', { needed: 1, alive: 0 }));
+      const { clock, transport, zone, policy } = this.#options;
+      const place = { zone, region: ring.regionOf(zone) };
+      const nodes = coordinatorOrder(ring.reply.members, place, (member) => this.#standings.standingOf(member, ['store-read']));
+      const zones = [...Map.groupBy(nodes, (member) => member.zone).values()];
+      const call = (member: RingMember, asked: CountRequest, until: CallContext): Observable<CountReply> =>
+        this.#standings.circuit('store-read', member.node).protect(transport.call(member, PATTERNS.count, asked, until) as Observable<CountReply>);
+      return gatherCount({ zones, ring: ring.sets, call, clock, nextZoneAfterMs: policy.read.hedgeAfterMs }, request, context);
+    });
+  }
+
+  #readAtLevels<T extends RowReply>(phase: Phase, { fallback, ...asked }: ListStoreRequest, context: CallContext): Observable<T> {
+    return this.#atLevels({ ...asked, ...(fallback && { fallback }) }, context, (terms, until) =>
+      this.#ask<T>(phase, { ...asked, ...terms }, until).pipe(map(({ value }) => value)),
     );
   }
 
-  /** @param first the coordinator that prepared it, to be asked first */
-  #commitDelta(
-    pending: PendingWrite,
-    level: ConsistencyLevel,
+  /** At the level asked for, and where that cannot be had at the fallback, if one is named. */
+  #atLevels<T extends RowReply>(
+    { table, row, level, fallback, seen }: ListStoreRequest,
     context: CallContext,
-    effect: 'write' | 'sent-write',
-    first?: NodeId,
-  ): Observable<WriteReply> {
-    const { table, row, delta, result } = pending;
-    const payload: CommitRequest = { table, row, delta, level };
+    ask: (terms: RowRequest, context: CallContext) => Observable<T>,
+  ): Observable<T> {
+    const termsAt = (asked: ConsistencyLevel | undefined): RowRequest => ({ table, row, ...(asked && { level: asked }), ...(seen && { seen }) });
+    if (fallback === undefined) return ask(termsAt(level), context);
+    return defer(() => {
+      const { clock, policy } = this.#options;
+      const deadlineMs = Math.min(context.deadlineMs, clock.monotonicMs() + policy.fallbackAfterMs);
+      return ask(termsAt(level), { ...context, deadlineMs }).pipe(
+        catchError((error: unknown) => {
+          if (!isUnavailable(error)) return throwError(() => error);
+          return ask(termsAt(fallback), context).pipe(map((reply) => ({ ...reply, achieved: { ...reply.achieved, fallback: true } })));
+        }),
+      );
+    });
+  }
+
+  #ask<T>(phase: Phase, payload: RowRequest, context: CallContext): Observable<Answered<T>> {
+    return this.#run<T>(phase, payload, context, 'none').pipe(
+      catchError((error: unknown) => throwError(() => this.#plain(error, payload))),
+    );
+  }
+
+  #commitDelta(known: KnownWrite, terms: RowRequest, context: CallContext): Observable<WriteReply> {
+    const { pending, seen, first, effect } = known;
+    const payload: CommitRequest = { ...terms, delta: pending.delta, ...(seen && { seen }) };
     return this.#run<CommitReply>(this.#commit, payload, context, effect, first).pipe(
-      map(({ value: { achieved } }) => ({ item: result, achieved })),
+      map(({ value }) => ({ item: pending.result, ...value })),
       catchError((error: unknown) =>
         throwError(() => {
-          if (!(error instanceof AttemptsFailed && error.uncertain)) return this.#plain(error, level);
-          this.#stats.uncertainWrites++;
-          return uncertainFailure(error, pending);
+          if (!(error instanceof AttemptsFailed && error.uncertain)) return this.#plain(error, terms);
+          known.effect = 'sent-write';
+          return uncertainFailure(error, pending, seen);
         }),
       ),
     );
   }
 
   #run<T>(
-    { pattern, dependency, needed, policy }: Phase,
-    payload: RowKey,
+    phase: Phase,
+    payload: RowRequest,
     context: CallContext,
     effect: AttemptRun<T>['effect'],
     first?: NodeId,
   ): Observable<Answered<T>> {
+    const { pattern, dependency, policy } = phase;
     const { clock, transport } = this.#options;
     const run: AttemptRun<T> = {
-      candidates: () => this.#candidates(payload, needed, first),
+      candidates: () => this.#candidates(payload, phase, first),
       attempt: (node) => {
-        const call$ = transport.call(this.#ring.ring!.member(node), pattern, payload, context) as Observable<T>;
-        return this.#standings.circuit(dependency, node).protect(call$);
+        const circuit = this.#standings.circuit(dependency, node);
+        // No longer than the circuit waits: a coordinator that nobody waits for any more stops, and says what it found before.
+        const until = { ...context, deadlineMs: Math.min(context.deadlineMs, clock.monotonicMs() + circuit.policy.timeoutMs) };
+        return circuit.protect(transport.call(this.#ring.ring!.member(node), pattern, payload, until) as Observable<T>);
       },
       effect,
       deadlineMs: context.deadlineMs,
@@ -269,18 +336,20 @@ export class ReplicatedListStore implements ListStore {
     });
   }
 
-  #candidates(key: RowKey, needed: readonly StoreDependency[], first: NodeId | undefined): readonly NodeId[] {
+  #candidates(key: RowRequest, { pattern, needed }: Pick<Phase, 'pattern' | 'needed'>, first: NodeId | undefined): readonly NodeId[] {
     const ring = this.#ring.ring;
     if (ring === null) return [];
     const { zone } = this.#options;
     const place = { zone, region: ring.regionOf(zone) };
-    const nodes = coordinatorOrder(ring.replicasOf(key), place, (member) => this.#standings.standingOf(member, needed)).map(
-      ({ node }) => node,
-    );
+    const ordered = (members: readonly RingMember[]): readonly RingMember[] =>
+      coordinatorOrder(members, place, (member) => this.#standings.standingOf(member, needed));
+    // At ANY a write that is prepared may be kept by any node; only a replica prepares one.
+    const others = pattern === PATTERNS.commit && key.level === 'ANY' ? ordered(ring.sparesOf(key)) : [];
+    const nodes = [...ordered(ring.replicasOf(key)), ...others].map(({ node }) => node);
     return first !== undefined && nodes.includes(first) ? [first, ...nodes.filter((node) => node !== first)] : nodes;
   }
 
-  #plain(error: unknown, level: ConsistencyLevel): unknown {
+  #plain(error: unknown, { level = 'QUORUM' }: RowRequest): unknown {
     return error instanceof AttemptsFailed ? plainFailure(error, this.#ring.ring?.replicasNeeded(level) ?? 1) : error;
   }
 }

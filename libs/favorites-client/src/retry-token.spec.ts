@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Item, type Operation, type Placement, type TriptychError } from '@app/contracts';
 import type { PendingWrite } from './list-store.js';
-import { openRetryToken, RETRY_TOKEN_MAX_LENGTH, sealRetryToken, type RetrySecret } from './retry-token.js';
+import { openRetryToken, RETRY_TOKEN_MAX_LENGTH, sealRetryToken } from './retry-token.js';
+import type { SealSecret } from './seal.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const OLD: RetrySecret = { id: 'k1', key: bytes('an old key of 24 bytes..') };
-const NEW: RetrySecret = { id: 'k2', key: bytes('a newer key of 24 bytes.') };
+const OLD: SealSecret = { id: 'k1', key: bytes('an old key of 24 bytes..') };
+const NEW: SealSecret = { id: 'k2', key: bytes('a newer key of 24 bytes.') };
 
 const ADD: PendingWrite = {
   table: 'favorites',

@@ -3,69 +3,49 @@
  * prepared delta, what was asked, and what the answer would have been. Sent back, it is the same operation, however late,
  * so a token never expires. The alternative, keeping the delta in the gateway, loses it with the gateway.
  *
- * A delta in the hands of a device is a right to write, so the token is sealed: HMAC-SHA256 cut to 16 bytes over all of
- * it and over the name of the principal it was given to, who alone may use it. It is not secret: it holds only what its
- * owner wrote.
+ * A delta in the hands of a device is a right to write, so the token is sealed for the principal it was given to, who alone
+ * may use it (seal.ts). It is not secret: it holds only what its owner wrote.
  *
- * Bytes, before base64url: version 1, then fields, each a length (2 bytes, big-endian) and that many bytes, in the order
- * of `fieldsOf`, then the MAC. test/golden/client/ pins them; another layout is another version.
+ * Bytes: version 1, then fields, each a length (2 bytes, big-endian) and that many bytes, in the order of `fieldsOf`.
+ * test/golden/client/ pins them; another layout is another version.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
-import { assert, type Item, type Operation, type Placement, TriptychError } from '@app/contracts';
+import { type Item, type Operation, type Placement, TriptychError } from '@app/contracts';
 import type { PendingWrite } from './list-store.js';
+import { firstSecret, seal, sealedMaxBytes, type SealSecret, unseal } from './seal.js';
 
 /** Characters of a token, at most. A write too large for it fails without a token, and stays unknown to its device. */
 export const RETRY_TOKEN_MAX_LENGTH = 16 * 1024;
 
-/** The first of a list seals; all of a list open, so that a key can be replaced while old tokens are about. */
-export interface RetrySecret {
-  /** 1 to 64 bytes of UTF-8, in clear in the token. */
-  readonly id: string;
-  /** At least 16 bytes. */
-  readonly key: Uint8Array;
-}
-
 const VERSION = 1;
-const MAC_BYTES = 16;
-const MAC_DOMAIN = 'triptych retry token';
+const DOMAIN = 'triptych retry token';
 const FIELD_COUNT = 13;
 const FIELD_MAX_BYTES = 0xffff;
-const MAX_BYTES = (RETRY_TOKEN_MAX_LENGTH / 4) * 3;
+const MAX_BYTES = sealedMaxBytes(RETRY_TOKEN_MAX_LENGTH);
 const NO_BYTES = new Uint8Array(0);
 
 /** The token, base64url; null when it would be longer than RETRY_TOKEN_MAX_LENGTH. */
-export function sealRetryToken(pending: PendingWrite, principalName: string, secrets: readonly RetrySecret[]): string | null {
-  const [secret] = secrets;
-  assert(secret !== undefined, 'sealing a retry token takes a secret');
-  const fields = fieldsOf(pending, secret.id);
+export function sealRetryToken(pending: PendingWrite, principalName: string, secrets: readonly SealSecret[]): string | null {
+  const fields = fieldsOf(pending, firstSecret(secrets).id);
   const bodyBytes = fields.reduce((sum, field) => sum + 2 + field.length, 1);
-  if (bodyBytes + MAC_BYTES > MAX_BYTES || fields.some((field) => field.length > FIELD_MAX_BYTES)) return null;
-  const bytes = Buffer.alloc(bodyBytes + MAC_BYTES);
+  if (bodyBytes > MAX_BYTES || fields.some((field) => field.length > FIELD_MAX_BYTES)) return null;
+  const bytes = Buffer.alloc(bodyBytes);
   let at = bytes.writeUInt8(VERSION, 0);
   for (const field of fields) {
     at = bytes.writeUInt16BE(field.length, at);
     bytes.set(field, at);
     at += field.length;
   }
-  bytes.set(macOf(bytes.subarray(0, bodyBytes), principalName, secret.key), bodyBytes);
-  return bytes.toString('base64url');
+  return seal(DOMAIN, principalName, bytes, secrets);
 }
 
 /**
  * What was sealed, for the principal it was sealed for.
  * @throws TriptychError RETRY_TOKEN_INVALID for anything else: one code and no reason, since whoever forges learns from reasons
  */
-export function openRetryToken(text: string, principalName: string, secrets: readonly RetrySecret[]): PendingWrite {
-  if (text.length > RETRY_TOKEN_MAX_LENGTH) throw invalid();
-  const bytes = Buffer.from(text, 'base64url');
-  // Base64 has several spellings of the same bytes; only ours is a token.
-  if (bytes.toString('base64url') !== text) throw invalid();
-  const body = bytes.subarray(0, Math.max(0, bytes.length - MAC_BYTES));
-  const fields = readFields(body);
-  const secret = secrets.find(({ id }) => fields[0]!.equals(Buffer.from(id)));
-  if (secret === undefined) throw invalid();
-  if (!timingSafeEqual(macOf(body, principalName, secret.key), bytes.subarray(body.length))) throw invalid();
-  return pendingOf(fields);
+export function openRetryToken(text: string, principalName: string, secrets: readonly SealSecret[]): PendingWrite {
+  const body = text.length > RETRY_TOKEN_MAX_LENGTH ? null : unseal(DOMAIN, principalName, text, secrets);
+  if (body === null) throw invalid();
+  return pendingOf(readFields(body));
 }
 
 function fieldsOf({ table, row, item, operation, delta, result }: PendingWrite, keyId: string): Uint8Array[] {
@@ -151,13 +131,6 @@ function readFields(body: Buffer): Buffer[] {
   }
   if (at !== body.length) throw invalid();
   return fields;
-}
-
-function macOf(body: Uint8Array, principalName: string, key: Uint8Array): Buffer {
-  const principal = Buffer.from(principalName);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(principal.length);
-  return createHmac('sha256', key).update(MAC_DOMAIN).update(length).update(principal).update(body).digest().subarray(0, MAC_BYTES);
 }
 
 const own = (field: Buffer | undefined): Uint8Array => Uint8Array.from(field ?? NO_BYTES);

@@ -16,11 +16,12 @@ describe('routing', () => {
     expect(scene.sent).toEqual(['a1 list answered']);
   });
 
-  it('hands the context on as it is', () => {
+  it('hands the context on, with a deadline no later than anybody waits', () => {
     const scene = new ClientScene();
-    const context = scene.context();
-    scene.hear(scene.store.list(PAGE, context));
-    expect(scene.transport.log[0]!.context).toBe(context);
+    for (const timeoutMs of [300, 2_000]) scene.hear(scene.store.list(PAGE, scene.context(timeoutMs)));
+    const [short, long] = scene.transport.log.map(({ context }) => context);
+    expect(short).toEqual(scene.context(300));
+    expect(long).toEqual(scene.context(scene.circuits.circuit('store-read', scene.transport.log[0]!.node).policy.timeoutMs));
   });
 
   it('asks a node that is known to be down last, but asks it', () => {

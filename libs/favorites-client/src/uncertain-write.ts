@@ -11,6 +11,7 @@ export class UncertainWrite extends TriptychError implements WriteFailure {
     message: string,
     details: ErrorDetails,
     readonly pending: PendingWrite,
+    readonly seen: Uint8Array | undefined,
     options?: { cause?: unknown },
   ) {
     super(code, message, details, options);

@@ -16,7 +16,12 @@ export const CATALOG_LOADED: RowKey = { table: TABLE, row: 'loaded' };
  * @throws REQUEST_INVALID when it has neither letter nor digit, so that nothing of it can stand in an id
  */
 export function genreRow(genre: string): RowKey {
+  return { table: TABLE, row: `genre.${genreSlug(genre)}` };
+}
+
+/** A genre as an id: `romantic-comedy`. @throws as genreRow */
+export function genreSlug(genre: string): string {
   const slug = genre.normalize('NFD').toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
   if (slug === '') throw new TriptychError('REQUEST_INVALID', 'genre: has neither letter nor digit');
-  return { table: TABLE, row: `genre.${slug}` };
+  return slug;
 }

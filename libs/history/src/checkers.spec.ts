@@ -1,23 +1,10 @@
 /** Histories that keep the promises, and one for each way to break them: a checker that cannot fail proves nothing. */
 import { describe, expect, it } from 'vitest';
-import { checkConvergence, checkHistory } from './checkers.js';
-import type { Operation, ReadOperation, WriteOperation } from './history.js';
+import { checkHistory } from './checkers.js';
+import { checkConvergence } from './convergence.js';
+import type { Operation } from './history.js';
+import { each, read, write } from './testing/histories.js';
 
-const base = (id: string, startMs: number, endMs: number) => ({ id, session: 's', user: 'ann', level: 'QUORUM' as const, startMs, endMs });
-const write = (kind: WriteOperation['kind'], startMs: number, endMs: number, more: Partial<WriteOperation> = {}): WriteOperation => ({
-  ...base(`${kind}-${startMs}`, startMs, endMs),
-  outcome: 'acknowledged',
-  kind,
-  film: 'x',
-  ...more,
-});
-const read = (startMs: number, endMs: number, films: readonly string[], more: Partial<ReadOperation> = {}): ReadOperation => ({
-  ...base(`read-${startMs}`, startMs, endMs),
-  outcome: 'acknowledged',
-  kind: 'read',
-  films,
-  ...more,
-});
 const rules = (...history: Operation[]): string[] => [...new Set(checkHistory(history).map(({ rule }) => rule))];
 
 describe('an acknowledged add is never lost', () => {
@@ -65,6 +52,28 @@ describe('quorum reads never go back', () => {
   it('concurrent reads may differ', () => {
     expect(rules(write('add', 0, 9), read(2, 5, ['x']), read(4, 6, []))).toEqual([]);
   });
+});
+
+describe('at every level', () => {
+  it('a film that nobody added is not shown', () => {
+    expect(rules(read(2, 3, ['x'], { level: 'ONE' }))).toEqual(['from-nowhere']);
+    expect(rules(write('add', 4, 5), read(2, 3, ['x'], { level: 'ONE' }))).toEqual(['from-nowhere']);
+    expect(rules(write('move', 0, 1), read(2, 3, ['x'], { level: 'ONE' }))).toEqual(['from-nowhere']);
+  });
+  it('nor one whose adds were all refused', () => expect(rules(write('add', 0, 1, { outcome: 'refused' }), read(2, 3, ['x'], { level: 'ANY' }))).toEqual(['from-nowhere']));
+  it('one of unknown outcome may be, and one that is still waited for', () => {
+    expect(rules(write('add', 0, 1, { outcome: 'unknown' }), read(2, 3, ['x'], { level: 'ONE' }))).toEqual([]);
+    expect(rules(write('add', 0, 0, { outcome: 'unknown', endMs: null }), read(2, 3, ['x'], { level: 'ONE' }))).toEqual([]);
+  });
+});
+
+describe('a list that is only used at LINEARIZABLE', () => {
+  const history = [write('add', 0, 9), write('add', 0, 9, { id: 'y', film: 'y' }), read(1, 4, ['x']), read(5, 8, ['y'])];
+  it('is one set in one place', () => {
+    expect(rules(...each({ level: 'LINEARIZABLE' }, ...history))).toContain('not-linearizable');
+    expect(rules(...each({ level: 'LINEARIZABLE' }, ...history.slice(0, 3)))).toEqual([]);
+  });
+  it('where other levels are used too, it is not', () => expect(rules(...each({ level: 'LINEARIZABLE' }, ...history), read(10, 11, ['x', 'y']))).not.toContain('not-linearizable'));
 });
 
 describe('the rest', () => {

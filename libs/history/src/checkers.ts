@@ -2,28 +2,32 @@
  * The promises as checks over a recorded history. Each states its rule in words, and calls an operation concurrent with
  * another only when neither was answered before the other began. None of them knows how the store works.
  */
-import { isQuorum, lastEffectMs, type Operation, type ReadOperation, type WriteOperation } from './history.js';
-
-export interface Violation {
-  readonly rule: 'add-lost' | 'removed-came-back' | 'read-went-back' | 'order-differs' | 'replicas-differ' | 'shown-twice' | 'no-progress' | 'leak';
-  readonly what: string;
-  /** The operations that show it. */
-  readonly operations: readonly string[];
-}
+import { groupBy } from './group-by.js';
+import { isQuorum, isRead, isWrite, lastEffectMs, type Operation, type ReadOperation, type WriteOperation } from './history.js';
+import { findNonLinearizable } from './linearizability.js';
+import { checkSessions } from './session-rules.js';
+import type { Violation } from './violation.js';
 
 interface Lists {
+  /** Answered quorum reads, by when they were answered. */
   readonly reads: readonly ReadOperation[];
+  /** Without those that were refused. */
   readonly writesByFilm: ReadonlyMap<string, readonly WriteOperation[]>;
 }
 
-/** Checks everything that a history alone can tell. */
+/**
+ * Checks everything that a history alone can tell.
+ * @throws HistoryTooLarge when a list that has to be linearizable is beyond what can be judged
+ */
 export function checkHistory(history: readonly Operation[]): Violation[] {
   const violations: Violation[] = [];
   for (const operations of groupBy(history, ({ user }) => user).values()) {
-    const reads = operations.filter((each): each is ReadOperation => each.kind === 'read' && each.outcome === 'acknowledged' && isQuorum(each));
-    const writes = operations.filter((each): each is WriteOperation => each.kind !== 'read' && each.outcome !== 'refused');
-    const lists: Lists = { reads: reads.toSorted((a, b) => a.endMs! - b.endMs!), writesByFilm: groupBy(writes, ({ film }) => film) };
-    violations.push(...addsLost(lists), ...removedCameBack(lists), ...readsWentBack(lists), ...shownTwice(lists));
+    const answered = operations.filter(isRead).filter(({ outcome }) => outcome === 'acknowledged');
+    const writes = operations.filter(isWrite).filter(({ outcome }) => outcome !== 'refused');
+    const writesByFilm = groupBy(writes, ({ film }) => film);
+    const lists: Lists = { reads: answered.filter(isQuorum).sort((a, b) => a.endMs! - b.endMs!), writesByFilm };
+    violations.push(...addsLost(lists), ...removedCameBack(lists), ...readsWentBack(lists));
+    violations.push(...shownTwice(answered), ...fromNowhere(answered, writesByFilm), ...checkSessions(operations), ...linearizable(operations));
   }
   return violations;
 }
@@ -40,7 +44,7 @@ export function addsLost({ reads, writesByFilm }: Lists): Violation[] {
       if (add.kind !== 'add' || add.outcome !== 'acknowledged' || !isQuorum(add)) continue;
       for (const read of reads) {
         if (read.startMs <= add.endMs! || read.films.includes(film)) continue;
-        if (removes.some((remove) => lastEffectMs(remove) > add.startMs && remove.startMs < read.endMs!)) continue;
+        if (removes.some((remove) => lastEffectMs(remove) >= add.startMs && remove.startMs < read.endMs!)) continue;
         violations.push({ rule: 'add-lost', what: `${film} is missing in ${read.id}, though ${add.id} was acknowledged before`, operations: [add.id, read.id] });
       }
     }
@@ -60,7 +64,7 @@ export function removedCameBack({ reads, writesByFilm }: Lists): Violation[] {
       if (remove.kind !== 'remove' || remove.outcome !== 'acknowledged' || !isQuorum(remove)) continue;
       for (const read of reads) {
         if (read.startMs <= remove.endMs! || !read.films.includes(film)) continue;
-        if (adds.some((add) => lastEffectMs(add) > remove.startMs && add.startMs < read.endMs!)) continue;
+        if (adds.some((add) => lastEffectMs(add) >= remove.startMs && add.startMs < read.endMs!)) continue;
         violations.push({ rule: 'removed-came-back', what: `${film} is in ${read.id}, though ${remove.id} was acknowledged before`, operations: [remove.id, read.id] });
       }
     }
@@ -82,7 +86,7 @@ export function readsWentBack({ reads, writesByFilm }: Lists): Violation[] {
         if (first.endMs! >= second.startMs) break; // sorted by end
         if (first.films.includes(film) === isShown) continue;
         const kind = isShown ? 'add' : 'remove';
-        if (writes.some((write) => write.kind === kind && lastEffectMs(write) > first.startMs && write.startMs < second.endMs!)) continue;
+        if (writes.some((write) => write.kind === kind && lastEffectMs(write) >= first.startMs && write.startMs < second.endMs!)) continue;
         violations.push({
           rule: 'read-went-back',
           what: `${film} is ${isShown ? 'not in' : 'in'} ${first.id} and ${isShown ? 'in' : 'not in'} the later ${second.id}, and nobody ${kind === 'add' ? 'added' : 'removed'} it`,
@@ -94,39 +98,35 @@ export function readsWentBack({ reads, writesByFilm }: Lists): Violation[] {
   return violations;
 }
 
-/** A film is in a list once. */
-export function shownTwice({ reads }: Pick<Lists, 'reads'>): Violation[] {
+/** A film is in a list once, at every level. */
+export function shownTwice(reads: readonly ReadOperation[]): Violation[] {
   return reads
     .filter(({ films }) => new Set(films).size !== films.length)
     .map(({ id }) => ({ rule: 'shown-twice', what: `a film stands twice in ${id}`, operations: [id] }) as const);
 }
 
-/**
- * Once everything is healed and quiet, all replicas hold the same row, and so every reader sees the same order.
- * @param replicas per user, what each replica of the row holds, by name
- */
-export function checkConvergence(replicas: ReadonlyMap<string, ReadonlyMap<string, { readonly digest: string; readonly films: readonly string[] }>>): Violation[] {
+/** A read shows, at every level, only what somebody had asked to add before it was answered, and was not refused. */
+export function fromNowhere(reads: readonly ReadOperation[], writesByFilm: ReadonlyMap<string, readonly WriteOperation[]>): Violation[] {
   const violations: Violation[] = [];
-  for (const [user, held] of replicas) {
-    const [first, ...others] = held;
-    for (const [name, state] of others) {
-      if (state.films.join() !== first![1].films.join()) {
-        violations.push({ rule: 'order-differs', what: `${user}: ${first![0]} shows ${first![1].films.join()}, ${name} ${state.films.join()}`, operations: [] });
-      } else if (state.digest !== first![1].digest) {
-        violations.push({ rule: 'replicas-differ', what: `${user}: ${first![0]} and ${name} show the same list and hold different rows`, operations: [] });
-      }
+  for (const read of reads) {
+    for (const film of new Set(read.films)) {
+      if (writesByFilm.get(film)?.some(({ kind, startMs }) => kind === 'add' && startMs < read.endMs!)) continue;
+      violations.push({ rule: 'from-nowhere', what: `${film} is in ${read.id}, and nobody had added it`, operations: [read.id] });
     }
   }
   return violations;
 }
 
-function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
+/**
+ * A list that is only ever used at LINEARIZABLE behaves as one set in one place: see linearizability.ts. Where other levels
+ * are used as well it is promised no more than those promise.
+ */
+export function linearizable(operations: readonly Operation[]): Violation[] {
+  if (operations.some(({ level, outcome }) => level !== 'LINEARIZABLE' && outcome !== 'refused')) return [];
+  const found = findNonLinearizable(operations);
+  if (found === null) return [];
+  const { operation, possible } = found;
+  const what = operation.kind === 'read' ? `${operation.id} shows {${operation.films.join()}}` : `${operation.id} was acknowledged`;
+  const states = possible.map((films) => `{${films.join()}}`).join(' or ');
+  return [{ rule: 'not-linearizable', what: `${what}, and no order of what came before leads there: the list held ${states}`, operations: [operation.id] }];
 }

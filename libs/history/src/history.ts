@@ -1,24 +1,30 @@
 /**
  * What devices did and saw, as it can be told from outside: each operation with when it began, when its answer came, and
  * what the answer was. An operation is what the device asked for, however many attempts were made for it: a retried add is one
- * add. Times are of one clock, that of whoever records.
+ * add (history-recorder.ts keeps that book). Times are of one clock, that of whoever records.
  */
+export type Level = 'ANY' | 'ONE' | 'TWO' | 'SESSION' | 'QUORUM' | 'ALL' | 'LINEARIZABLE';
+
 export interface OperationBase {
   /** Unique in the history. */
   readonly id: string;
-  /** Operations of one session follow each other; the device that made them. */
+  /** Operations of one session follow each other, the next one after the answer to the last. */
   readonly session: string;
   readonly user: string;
-  /** How many replicas the answer was to rest on. */
-  readonly level: 'ONE' | 'QUORUM' | 'ALL';
+  readonly level: Level;
   readonly startMs: number;
-  /** When the answer came; null while none has. */
+  /** When the last answer came; null while none has. */
   endMs: number | null;
   /**
    * 'acknowledged': it took effect between start and end. 'refused': it never has and never will have an effect.
    * 'unknown': it may take effect at any time after its start, once, or never; so does one that is still waited for.
    */
   outcome: 'acknowledged' | 'refused' | 'unknown';
+  /**
+   * The session's token went with the request and the answer kept it: of a read, that it covers the token; of a write, that
+   * the session's token covers it from then on. False where tokens are not used, or the answer says that it could not.
+   */
+  keptToken?: boolean;
 }
 
 export interface WriteOperation extends OperationBase {
@@ -43,5 +49,18 @@ export function lastEffectMs(write: WriteOperation): number {
   return write.outcome === 'acknowledged' && isQuorum(write) ? (write.endMs ?? Infinity) : Infinity;
 }
 
-/** Levels whose reads and writes meet: what the two promises are made for. */
-export const isQuorum = (operation: OperationBase): boolean => operation.level !== 'ONE';
+/** SESSION writes at a quorum, and reads at one replica where that will do. */
+const QUORUM_READS: ReadonlySet<Level> = new Set<Level>(['QUORUM', 'ALL', 'LINEARIZABLE']);
+const QUORUM_WRITES: ReadonlySet<Level> = new Set<Level>([...QUORUM_READS, 'SESSION']);
+
+/**
+ * Whether it was done at a level whose reads and writes meet, whatever the number of copies: what the two promises are made
+ * for. TWO of three copies meet as well, TWO of five do not, and a history does not say how many there are.
+ */
+export const isQuorum = ({ kind, level }: Operation): boolean => (kind === 'read' ? QUORUM_READS : QUORUM_WRITES).has(level);
+
+export const isRead = (operation: Operation): operation is ReadOperation => operation.kind === 'read';
+export const isWrite = (operation: Operation): operation is WriteOperation => operation.kind !== 'read';
+
+/** Whether `one` was over before `other` began: the only order that a history knows. Moments that are equal prove none. */
+export const isBefore = (one: OperationBase, other: OperationBase): boolean => one.endMs !== null && one.endMs < other.startMs;

@@ -1,2 +1,6 @@
-export { checkConvergence, checkHistory, type Violation } from './checkers.js';
-export { isQuorum, lastEffectMs, type Operation, type ReadOperation, type WriteOperation } from './history.js';
+export { checkHistory } from './checkers.js';
+export { checkConvergence } from './convergence.js';
+export { HistoryRecorder } from './history-recorder.js';
+export { isQuorum, lastEffectMs, type Level, type Operation, type ReadOperation, type WriteOperation } from './history.js';
+export { findNonLinearizable, HistoryTooLarge, type NotLinearizable } from './linearizability.js';
+export type { Rule, Violation } from './violation.js';

@@ -59,13 +59,13 @@ describe('frames', () => {
     const bytes = bytesOf([{ kind: 1, id: 1, body: [9] }, { kind: 1, id: 2, body: [9, 9] }]);
     const buffers: Buffer[] = [];
     const decoder = new FrameDecoder(100, (_kind, _id, from) => buffers.push(from));
-    decoder.push(bytes.subarray(0, 12));
-    decoder.push(bytes.subarray(12));
+    decoder.push(bytes.subarray(0, FRAME_HEADER_BYTES + 3));
+    decoder.push(bytes.subarray(FRAME_HEADER_BYTES + 3));
     expect(buffers[0]!.buffer).toBe(bytes.buffer);
     expect(buffers[1]!.length).toBe(FRAME_HEADER_BYTES + 2);
   });
 
-  it('have a length from 9 to the cap; anything else ends the decoding with WIRE_PROTOCOL', () => {
+  it('have a length from 9 to the cap, and their own checksum; anything else ends the decoding with WIRE_PROTOCOL', () => {
     const withLength = (length: number) => {
       const bytes = Buffer.alloc(64);
       writeUint32(bytes, 0, length);
@@ -80,8 +80,21 @@ describe('frames', () => {
       cut.push(withLength(10));
     }
     const frames: number[] = [];
-    new FrameDecoder(100, (_kind, id) => frames.push(id)).push(bytesOf([{ kind: 1, id: 5, body: new Array<number>(91).fill(1) }]));
+    new FrameDecoder(100, (_kind, id) => frames.push(id)).push(bytesOf([{ kind: 1, id: 5, body: new Array<number>(87).fill(1) }]));
     expect(frames).toEqual([5]);
+  });
+
+  it('are not visited when a bit of them was flipped, wherever it is, nor is anything after them', () => {
+    const good = bytesOf([{ kind: FrameKind.request, id: 7, body: [1, 2, 3, 4, 5, 6, 7, 8] }, { kind: FrameKind.cancel, id: 7, body: [] }]);
+    const firstBytes = good.length - FRAME_HEADER_BYTES;
+    for (let bit = 0; bit < 8 * firstBytes; bit++) {
+      const bytes = Buffer.from(good);
+      bytes[bit >> 3]! ^= 1 << (bit & 7);
+      const decoder = new FrameDecoder(1 << 20, () => expect.unreachable());
+      // A length may now claim more than was sent: then the frame waits for the rest, and that is not what was signed.
+      const push = (): void => decoder.push(Buffer.concat([bytes, Buffer.alloc(bit < 32 ? 1 << 20 : 0)]));
+      expect(push, `bit ${bit}`).toThrow(expect.objectContaining({ code: 'WIRE_PROTOCOL' }) as TriptychError);
+    }
   });
 
   it('are no longer visited once the visitor stops the decoder', () => {
@@ -97,13 +110,13 @@ describe('frames', () => {
   });
 
   it('hold unsigned numbers of 32 bits', () => {
-    const bytes = Buffer.alloc(9);
+    const bytes = Buffer.alloc(FRAME_HEADER_BYTES);
     for (const value of [0, 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
       writeUint32(bytes, 0, value);
       expect(readUint32(bytes, 0)).toBe(value);
     }
-    writeFrameHeader(bytes, 0, 9, 3, 0xdeadbeef);
-    expect(bytes.toString('hex')).toBe('0000000503deadbeef');
+    writeFrameHeader(bytes, 0, FRAME_HEADER_BYTES, 3, 0xdeadbeef);
+    expect(bytes.toString('hex')).toBe('000000090000000003deadbeef');
   });
 });
 

@@ -1,6 +1,7 @@
 /**
- * A frame: length (4 bytes, big-endian, of all that follows), kind (1), call id (4), body. Every call on a connection has
- * an id chosen by the caller, so that calls interleave and none waits for another (HTTP/2's streams, with none of its
+ * A frame: length (4 bytes, big-endian, of all that follows), CRC-32 of what follows it (4), kind (1), call id (4), body. TCP's own
+ * checksum lets through about one damaged segment in some ten thousand, and what a replica takes in damaged it would keep, under
+ * a checksum of its own, for good; so a frame that is not as it was sent closes the connection. Every call on a connection has an id chosen by the caller, so that calls interleave and none waits for another (HTTP/2's streams, with none of its
  * header tables). Frames that belong to no call carry id 0, or a sequence number (PING, PONG).
  *
  *   HELLO WELCOME REFUSE   the handshake: handshake.ts
@@ -16,10 +17,11 @@
  * The decoder takes bytes cut anywhere, and copies only the frames that a cut went through. JSON lines were refused (Nest's
  * own transport): lengths in characters, base64 for bytes, and no room for CANCEL.
  */
+import { crc32 } from 'node:zlib';
 import { TriptychError } from '@app/contracts';
 
 /** The version of all bytes described in this library; golden copies of each are in test/golden/wire. */
-export const WIRE_VERSION = 1;
+export const WIRE_VERSION = 2;
 
 export const FrameKind = {
   hello: 1,
@@ -37,18 +39,31 @@ export const FrameKind = {
   goaway: 13,
 } as const;
 
-/** Length, kind and id. */
-export const FRAME_HEADER_BYTES = 9;
+const CHECKSUM_AT = 4;
+/** Where that begins which the checksum is of: kind, id, body. */
+const CHECKED_FROM = 8;
+export const FRAME_KIND_AT = 8;
+/** Length, checksum, kind and id. */
+export const FRAME_HEADER_BYTES = 13;
 /** The largest frame, header included, unless configured otherwise. */
 export const DEFAULT_MAX_FRAME_BYTES = 4 * 1024 * 1024;
 /** The largest frame before the handshake is done: a stranger may not make us allocate. */
 export const HANDSHAKE_MAX_FRAME_BYTES = 4096;
 
-/** Writes a frame's header at `at`; `frameBytes` is its whole size, header included. */
+/** Writes a frame's header at `at`, but for the checksum; `frameBytes` is its whole size, header included. */
 export function writeFrameHeader(into: Buffer, at: number, frameBytes: number, kind: number, id: number): void {
   writeUint32(into, at, frameBytes - 4);
-  into[at + 4] = kind;
-  writeUint32(into, at + 5, id);
+  into[at + FRAME_KIND_AT] = kind;
+  writeUint32(into, at + FRAME_KIND_AT + 1, id);
+}
+
+/** Writes the checksums of the frames that lie whole between `start` and `end`. */
+export function sealFrames(bytes: Buffer, start: number, end: number): void {
+  for (let at = start; at < end; ) {
+    const frameEnd = at + 4 + readUint32(bytes, at);
+    writeUint32(bytes, at + CHECKSUM_AT, crc32(bytes.subarray(at + CHECKED_FROM, frameEnd)));
+    at = frameEnd;
+  }
 }
 
 export function writeUint32(into: Buffer, at: number, value: number): void {
@@ -80,7 +95,7 @@ export class FrameDecoder {
 
   /**
    * Visits each frame that is whole with these bytes. The visitor may call `stop`.
-   * @throws TriptychError WIRE_PROTOCOL on a length that no frame has; nothing can be decoded after it
+   * @throws TriptychError WIRE_PROTOCOL on a length that no frame has, or a frame that is damaged; nothing can be decoded after it
    */
   push(bytes: Uint8Array): void {
     const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -101,7 +116,11 @@ export class FrameDecoder {
   }
 
   #emit(bytes: Buffer, at: number, frameBytes: number): void {
-    this.visit(bytes[at + 4]!, readUint32(bytes, at + 5), bytes, at + FRAME_HEADER_BYTES, at + frameBytes);
+    if (crc32(bytes.subarray(at + CHECKED_FROM, at + frameBytes)) !== readUint32(bytes, at + CHECKSUM_AT)) {
+      this.stop();
+      throw new TriptychError('WIRE_PROTOCOL', 'A frame was damaged on its way.', { frameBytes });
+    }
+    this.visit(bytes[at + FRAME_KIND_AT]!, readUint32(bytes, at + FRAME_KIND_AT + 1), bytes, at + FRAME_HEADER_BYTES, at + frameBytes);
   }
 
   #frameBytes(bytes: Buffer, at: number): number {

@@ -2,7 +2,7 @@
  * The bytes of every kind of frame, kept in test/golden/wire: what version 1 says on the wire, for as long as there is a
  * version 1. A change of these bytes is a new version, not a new golden file.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { TriptychError, type CallContext } from '@app/contracts';
 import { SimClock } from '@app/time';
 import { describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ import { DEFAULT_WIRE_LIMITS } from './wire-limits.js';
 
 const folder = new URL('../../../test/golden/wire/', import.meta.url);
 const identity = { clusterId: 'cluster-1', name: 'a1', role: 'store', schemaHash: '0f1e2d3c' };
-const greeting = { ...greetingOf(identity, 4 * 1024 * 1024), minVersion: 1, maxVersion: 1 };
+const greeting = { ...greetingOf(identity, 4 * 1024 * 1024), minVersion: 2, maxVersion: 2 };
 const context: CallContext = { deadlineMs: 0, traceId: 'trace-1', priority: 'prefetch', principal: { kind: 'device', name: 'Zoë' } };
 const refused = new TriptychError('WIRE_HANDSHAKE_REFUSED', 'no', { reason: 'cluster', ours: 'c1', theirs: 'c2' });
 const failed = new TriptychError('STORE_WRITE_TIMEOUT', 'late', { required: 2, acknowledged: 1, zones: ['a'], final: false, node: null });
@@ -96,6 +96,10 @@ function sentBy(send: Send): Buffer {
 }
 
 const goldenFile = (name: string) => new URL(`v${WIRE_VERSION}-${name}.hex`, folder);
+if (process.env['TRIPTYCH_WRITE_GOLDEN'] === '1') {
+  for (const [name, [send]] of Object.entries(frames)) writeFileSync(goldenFile(name), `${sentBy(send).toString('hex').replace(/.{1,64}/g, '$&\n')}`);
+}
+
 const golden = (name: string) => Buffer.from(readFileSync(goldenFile(name), 'utf8').replace(/\s/g, ''), 'hex');
 
 describe(`version ${WIRE_VERSION} of the wire`, () => {

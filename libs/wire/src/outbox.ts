@@ -6,7 +6,7 @@
  * A frame still waiting here may change its kind: an answer of one value is written as NEXT when the value comes and
  * turned into RESULT when the end follows in the same tick, which saves a frame and needs no value to be held back.
  */
-import { FRAME_HEADER_BYTES, writeFrameHeader } from './frame.js';
+import { FRAME_HEADER_BYTES, FRAME_KIND_AT, sealFrames, writeFrameHeader } from './frame.js';
 
 const BLOCK_BYTES = 64 * 1024;
 
@@ -40,7 +40,7 @@ export class Outbox {
   begin(bodyBytes: number): number {
     const needed = FRAME_HEADER_BYTES + bodyBytes;
     if (this.block.length - this.#written < needed) {
-      if (this.#written > this.#taken) this.#full.push(this.block.subarray(this.#taken, this.#written));
+      if (this.#written > this.#taken) this.#full.push(this.#sealed());
       this.#blockOffset += this.#written;
       this.block = Buffer.allocUnsafeSlow(Math.max(this.blockBytes, needed));
       this.#taken = this.#written = 0;
@@ -60,7 +60,7 @@ export class Outbox {
   changeKind(offset: number, kind: number): boolean {
     const at = offset - this.#blockOffset;
     if (at < this.#taken) return false;
-    this.block[at + 4] = kind;
+    this.block[at + FRAME_KIND_AT] = kind;
     return true;
   }
 
@@ -79,8 +79,14 @@ export class Outbox {
       this.#full = [];
     }
     if (this.#written === this.#taken) return;
-    const bytes = this.block.subarray(this.#taken, this.#written);
+    const bytes = this.#sealed();
     this.#taken = this.#written;
     send(bytes);
+  }
+
+  /** The frames not yet taken, with their checksums: from here on they stay as they are. */
+  #sealed(): Buffer {
+    sealFrames(this.block, this.#taken, this.#written);
+    return this.block.subarray(this.#taken, this.#written);
   }
 }

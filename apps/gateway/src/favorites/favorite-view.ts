@@ -1,12 +1,13 @@
 /**
  * A favorite as a device sees it, and the bytes kept with it in the store. What is stored is only what the store cannot
- * know by itself: where the film was added from. The film's id is the item, and the date is the store's own.
+ * know by itself: where the film was added from, and its genre. The film's id is the item, and the date is the store's own.
  *
- * Bytes: version 1, then JSON {"zone","device"}; a null device was not told. JSON because people look at it.
+ * Bytes: version 1, then JSON {"zone","device","genre"}; a null device was not told, a genre that is not known is left out.
+ * It is the form in which the store finds attributes, so a list can be asked for by device and by genre.
  */
 import { z } from 'zod';
 import type { Item, Placement } from '@app/contracts';
-import { Id, NextCursor } from '../http/schemas.js';
+import { Id, NextCursor, Page } from '../http/schemas.js';
 
 export const DEVICE_MAX_LENGTH = 128;
 
@@ -27,6 +28,12 @@ export type FavoritePath = z.output<typeof FavoritePath>;
 
 export const ListPath = z.strictObject({ userId: Id });
 export type ListPath = z.output<typeof ListPath>;
+
+export const ListQuery = Page.extend({
+  device: Device.optional().describe('Only films added with this device, named as it was then.'),
+  genre: z.string().min(1).max(100).optional().describe('Only films of this genre, in any case: "Romantic Comedy" or "romantic-comedy". A film counts by the genre that the catalog had for it when it was added.'),
+});
+export type ListQuery = z.output<typeof ListQuery>;
 
 export const AddBody = z
   .strictObject({ position: Position.optional(), device: Device.optional() })
@@ -56,8 +63,9 @@ const UNREADABLE: AddedFrom = { zone: null, device: null };
 /** The years ISO 8601 writes with four digits, in ms since 1970: a lying clock must not make a list unreadable. */
 const LAST_MS = 253_402_300_799_999;
 
-export function encodeAddedFrom({ zone, device }: AddedFrom): Uint8Array {
-  return Buffer.from(`\u0001${JSON.stringify({ zone, device })}`);
+/** @param genre its slug; null where it is not known */
+export function encodeAddedFrom({ zone, device }: AddedFrom, genre: string | null = null): Uint8Array {
+  return Buffer.from(`\u0001${JSON.stringify(genre === null ? { zone, device } : { zone, device, genre })}`);
 }
 
 /** Bytes of a later version, or not ours at all, hide where a film came from, never the film. */

@@ -171,23 +171,38 @@ describe('GET the favorites', () => {
 
 describe('the consistency of an answer', () => {
   it('is asked for by a header in any letter case, quorum unless asked, and told in headers', async () => {
-    const asked = ['one', 'Quorum', 'ALL', undefined];
+    const asked = ['one', 'Quorum', 'ALL', 'session', 'Linearizable', undefined];
     const achieved: (string | undefined)[] = [];
     for (const level of asked) {
       const reply = await gateway.ask('GET', '/v1/users/ada/favorites', { headers: level ? { consistency: level } : {} });
       achieved.push(reply.headers['consistency-achieved']);
       expect(reply.headers['served-by']).toBe('zone=zone-a; gateway=gateway-a; node=memory');
     }
-    expect(achieved.map((text) => text?.split(';')[0])).toEqual(['one', 'quorum', 'all', 'quorum']);
-    expect(achieved[0]).toBe('one; replicas=1/1; zones=zone-a; repaired=no');
+    expect(achieved.map((text) => text?.split(';')[0])).toEqual(['one', 'quorum', 'all', 'session', 'linearizable', 'quorum']);
+    expect(achieved[0]).toBe('one; replicas=1/1; zones=zone-a; versions=1; repaired=no; hedged=no; fallback=no; token-ahead=no; sloppy=no');
   });
 
   it('refuses a level it does not know, naming those it does', async () => {
-    for (const level of ['two', '', 'one, all']) {
+    for (const level of ['three', '', 'one,', 'quorum one']) {
       const { status, body } = await gateway.ask('PUT', film('a'), { headers: { consistency: level } });
-      expect([status, body.code, body.known]).toEqual([400, 'LEVEL_UNKNOWN', ['one', 'quorum', 'all']]);
+      expect([status, body.code, body.known]).toEqual([400, 'LEVEL_UNKNOWN', ['any', 'one', 'two', 'session', 'quorum', 'all', 'linearizable']]);
+    }
+    const tooMany = await gateway.ask('PUT', film('a'), { headers: { consistency: 'all, quorum, one' } });
+    expect([tooMany.status, tooMany.body.code]).toEqual([400, 'LEVEL_UNKNOWN']);
+    for (const level of ['local_one', 'Local_Quorum', 'each_quorum', 'quorum, local_one']) {
+      const { status, body } = await gateway.ask('PUT', film('a'), { headers: { consistency: level } });
+      expect([status, body.code, body.title]).toEqual([400, 'LEVEL_NEEDS_REGIONS', 'This level needs regions']);
     }
     expect(await ids()).toEqual([]);
+  });
+
+  it('falls back to a second level when the first cannot be had, and says so', async () => {
+    const headers = { consistency: 'quorum, one' };
+    gateway.store.failNext(new TriptychError('STORE_QUORUM_UNAVAILABLE', 'too few', { needed: 2, alive: 1 }));
+    const reply = await gateway.ask('PUT', film('a'), { headers });
+    expect([reply.status, reply.headers['consistency-achieved']]).toEqual([200, expect.stringMatching(/^one; .*fallback=yes/)]);
+    gateway.store.failNext(new TriptychError('LIST_FULL', 'full'));
+    expect((await gateway.ask('PUT', film('b'), { headers })).body.code).toBe('LIST_FULL');
   });
 
   it('names the gateway, and no node, when no coordinator answered', async () => {

@@ -5,16 +5,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { GATEWAY_PORTS, type GatewayPorts } from '../gateway-ports.js';
 import { type Answer, answerOn } from '../http/answer.js';
-import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, RETRY_TOKEN_HEADER } from '../http/openapi.js';
+import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, RETRY_TOKEN_HEADER, SESSION_TOKEN_HEADER } from '../http/openapi.js';
 import { type Call, callOf } from '../http/request-context.js';
 import { offerRetry, pendingOf } from '../http/retry-token-header.js';
-import { Page } from '../http/schemas.js';
+import { offerSession } from '../http/session-token-header.js';
 import type { PendingWrite } from '@app/favorites-client';
-import { AddBody, Favorite, FavoritePath, FavoritesPage, ListPath, MoveBody } from './favorite-view.js';
+import { AddBody, Favorite, FavoritePath, FavoritesPage, ListPath, ListQuery, MoveBody } from './favorite-view.js';
 import { FavoritesService, rowOf } from './favorites.service.js';
 
 @ApiTags('favorites')
 @ApiHeader(CONSISTENCY_HEADER)
+@ApiHeader(SESSION_TOKEN_HEADER)
 @Controller('v1/users/:userId/favorites')
 export class FavoritesController {
   constructor(
@@ -23,16 +24,20 @@ export class FavoritesController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'A page of the list, in queue order' })
+  @ApiOperation({
+    summary: 'A page of the list, in queue order; of some of its films, by device or genre',
+    description: 'A page of some films looks at 2,000 of the list at most: it may be short, or empty, with a cursor to go on from.',
+  })
   @ApiOkResponse({ standardSchema: FavoritesPage, headers: ANSWER_HEADERS })
   @Refusals(400, 403, 503, 504)
   list(
     @Param({ schema: ListPath }) { userId }: ListPath,
-    @Query({ schema: Page }) page: Page,
+    @Query({ schema: ListQuery }) query: ListQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<FavoritesPage> {
-    return this.favorites.list(userId, page, callOf(request, 'read', this.ports)).pipe(answerOn(reply, this.ports));
+    const call = callOf(request, 'read', this.ports);
+    return this.favorites.list(userId, query, call).pipe(answerOn(reply, call, this.ports));
   }
 
   @Put(':filmId')
@@ -88,6 +93,10 @@ export class FavoritesController {
     const { secrets } = this.ports;
     const call = callOf(request, 'write', this.ports);
     const pending = pendingOf(request, { ...rowOf(userId), item: filmId }, call.context, secrets);
-    return operation(call, pending).pipe(answerOn(reply, this.ports), offerRetry(request, reply, call.context, secrets));
+    return operation(call, pending).pipe(
+      answerOn(reply, call, this.ports),
+      offerSession(reply, rowOf(userId), call, secrets),
+      offerRetry(request, reply, call.context, secrets),
+    );
   }
 }

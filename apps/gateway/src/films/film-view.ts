@@ -31,6 +31,19 @@ export type Film = z.output<typeof Film>;
 export const FilmsPage = z.strictObject({ items: z.array(Film), nextCursor: NextCursor }).meta({ id: 'FilmsPage' });
 export type FilmsPage = z.output<typeof FilmsPage>;
 
+export const FavoritesCount = z
+  .strictObject({
+    filmId: Id,
+    count: z.int().describe('Lists that hold the film, as far as the ranges that answered know.'),
+    eventual: z.literal(true).describe('Each range is counted by one replica of it: a write of a moment ago may not be counted yet.'),
+    coverage: z.number().describe('The share of all lists that answered, 0 to 1; below 1 the count is too low.'),
+    missing: z
+      .array(z.strictObject({ nodes: z.array(z.string()), slots: z.int() }))
+      .describe('Ranges that did not answer: the nodes that hold each, and how many of the 4,096 slots it is.'),
+  })
+  .meta({ id: 'FavoritesCount' });
+export type FavoritesCount = z.output<typeof FavoritesCount>;
+
 export function filmOf({ value }: Item): Film {
   return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as Film;
 }

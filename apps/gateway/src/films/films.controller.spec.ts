@@ -23,7 +23,7 @@ describe('the catalog', () => {
   it('gives a film by its id, 404 when there is none, 400 when it cannot be an id', async () => {
     const found = await gateway.ask('GET', '/v1/films/alien-1979');
     expect([found.status, found.body]).toEqual([200, FILMS[0]]);
-    expect(found.headers['consistency-achieved']).toBe('quorum; replicas=1/1; zones=zone-a; repaired=no');
+    expect(found.headers['consistency-achieved']).toBe('quorum; replicas=1/1; zones=zone-a; versions=1; repaired=no; hedged=no; fallback=no; token-ahead=no; sloppy=no');
     const missing = await gateway.ask('GET', '/v1/films/no-such-film');
     expect([missing.status, missing.body.code]).toEqual([404, 'ITEM_NOT_FOUND']);
     expect((await gateway.ask('GET', '/v1/films/no%20such')).status).toBe(400);
@@ -51,5 +51,14 @@ describe('the catalog', () => {
     const { nextCursor } = (await gateway.ask('GET', '/v1/films?genre=Action&limit=1')).body;
     const { status, body } = await gateway.ask('GET', `/v1/films?genre=Horror&cursor=${nextCursor}`);
     expect([status, body.code]).toEqual([400, 'CURSOR_INVALID']);
+  });
+
+  it('says in how many lists a film is, and that this is eventual; 0 for one that nobody has', async () => {
+    for (const user of ['ada', 'bob']) expect((await gateway.ask('PUT', `/v1/users/${user}/favorites/heat-1995`)).status).toBe(200);
+    const found = await gateway.ask('GET', '/v1/films/heat-1995/favorites-count');
+    expect([found.status, found.body]).toEqual([200, { filmId: 'heat-1995', count: 2, eventual: true, coverage: 1, missing: [] }]);
+    expect(found.headers['served-by']).toBe('zone=zone-a; gateway=gateway-a');
+    expect((await gateway.ask('GET', '/v1/films/alien-1979/favorites-count')).body.count).toBe(0);
+    expect((await gateway.ask('GET', '/v1/films/no%20such/favorites-count')).status).toBe(400);
   });
 });

@@ -5,13 +5,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { GATEWAY_PORTS, type GatewayPorts } from '../gateway-ports.js';
 import { answerOn } from '../http/answer.js';
-import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals } from '../http/openapi.js';
+import { servedBy } from '../http/consistency-header.js';
+import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, SESSION_TOKEN_HEADER } from '../http/openapi.js';
 import { callOf } from '../http/request-context.js';
-import { Film, FilmPath, FilmsPage, FilmsQuery } from './film-view.js';
+import { FavoritesCount, Film, FilmPath, FilmsPage, FilmsQuery } from './film-view.js';
 import { FilmsService } from './films.service.js';
 
 @ApiTags('films')
 @ApiHeader(CONSISTENCY_HEADER)
+@ApiHeader(SESSION_TOKEN_HEADER)
 @Controller('v1/films')
 export class FilmsController {
   constructor(
@@ -28,7 +30,8 @@ export class FilmsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<FilmsPage> {
-    return this.films.list(query, callOf(request, 'read', this.ports)).pipe(answerOn(reply, this.ports));
+    const call = callOf(request, 'read', this.ports);
+    return this.films.list(query, call).pipe(answerOn(reply, call, this.ports));
   }
 
   @Get(':filmId')
@@ -40,6 +43,16 @@ export class FilmsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<Film> {
-    return this.films.get(filmId, callOf(request, 'read', this.ports)).pipe(answerOn(reply, this.ports));
+    const call = callOf(request, 'read', this.ports);
+    return this.films.get(filmId, call).pipe(answerOn(reply, call, this.ports));
+  }
+
+  @Get(':filmId/favorites-count')
+  @ApiOperation({ summary: 'In how many lists a film is: eventual, from one replica of each range' })
+  @ApiOkResponse({ standardSchema: FavoritesCount, headers: { 'Served-By': ANSWER_HEADERS['Served-By'] } })
+  @Refusals(400, 403, 503, 504)
+  favoritesCount(@Param({ schema: FilmPath }) { filmId }: FilmPath, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Observable<FavoritesCount> {
+    void reply.header('served-by', servedBy(this.ports));
+    return this.films.favoritesCount(filmId, callOf(request, 'read', this.ports));
   }
 }

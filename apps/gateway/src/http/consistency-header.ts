@@ -1,34 +1,37 @@
 /**
  * The consistency asked for and the consistency had, as HTTP headers:
  *
- *     Consistency: quorum                                                           (request: one, quorum or all)
+ *     Consistency: quorum, one                               (request: a level, and after a comma one to fall back to)
  *     Served-By: zone=zone-a; gateway=gateway-a; node=a1                            (response)
- *     Consistency-Achieved: quorum; replicas=2/3; zones=zone-a,zone-b; repaired=no  (response)
+ *     Consistency-Achieved: quorum; replicas=2/3; zones=zone-a,zone-b; versions=1; repaired=no; hedged=no; fallback=no; token-ahead=no; sloppy=no
  *
  * `zone` is the gateway's and `node` the coordinator that answered, which is in another zone when its own is down. The
- * level asked for is a promise checked by the coordinator; the replicas counted are those that answered in time.
+ * level is a promise checked by the coordinator: that of the answer, so the second one after a fallback. The replicas counted
+ * are those that answered in time; `Achieved` in libs/contracts says what the rest is.
  */
-import { type Achieved, CONSISTENCY_LEVELS, type ConsistencyLevel, TriptychError } from '@app/contracts';
+import { type Achieved, type ConsistencyLevel, TriptychError } from '@app/contracts';
+import { levelNamed } from '@app/store';
 
-const LEVELS: ReadonlyMap<string, ConsistencyLevel> = new Map(
-  CONSISTENCY_LEVELS.map((level) => [level.toLowerCase(), level]),
-);
+/** Levels as a request asks for them; without any the table's own. */
+export interface AskedLevels {
+  readonly level?: ConsistencyLevel;
+  readonly fallback?: ConsistencyLevel;
+}
 
-/** The level a request asks for, in any letter case; QUORUM when it asks for none. @throws LEVEL_UNKNOWN */
-export function levelOf(header: string | readonly string[] | undefined): ConsistencyLevel {
-  if (header === undefined) return 'QUORUM';
-  const level = LEVELS.get(String(header).toLowerCase());
-  if (level !== undefined) return level;
-  throw new TriptychError('LEVEL_UNKNOWN', 'the consistency level asked for is not one of those known', {
-    level: String(header).slice(0, 32),
-    known: [...LEVELS.keys()],
-  });
+/** In any letter case. @throws LEVEL_UNKNOWN, LEVEL_NEEDS_REGIONS */
+export function levelsOf(header: string | readonly string[] | undefined): AskedLevels {
+  if (header === undefined) return {};
+  const [level, fallback, ...more] = String(header).split(',').map((name) => levelNamed(name.trim()));
+  if (more.length > 0) throw new TriptychError('LEVEL_UNKNOWN', 'a level has one fallback at most', { level: String(header).slice(0, 64) });
+  return fallback === undefined ? { level: level! } : { level: level!, fallback };
 }
 
 export function consistencyAchieved(achieved: Achieved): string {
-  const replicas = `${achieved.replicas.length}/${achieved.replicationFactor}`;
-  const repaired = achieved.repaired ? 'yes' : 'no';
-  return `${achieved.level.toLowerCase()}; replicas=${replicas}; zones=${achieved.zones.join(',')}; repaired=${repaired}`;
+  const { level, replicas, replicationFactor, zones, versions } = achieved;
+  const counts = `replicas=${replicas.length}/${replicationFactor}; zones=${zones.join(',')}; versions=${versions}`;
+  const flags = { repaired: achieved.repaired, hedged: achieved.hedged, fallback: achieved.fallback, 'token-ahead': achieved.tokenAhead, sloppy: achieved.sloppy };
+  const said = Object.entries(flags).map(([name, isSo]) => `${name}=${isSo ? 'yes' : 'no'}`);
+  return [level.toLowerCase(), counts, ...said].join('; ');
 }
 
 /** @param achieved absent when no coordinator answered: then only the gateway is named */

@@ -7,7 +7,7 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type ListRequest, type RowKey, TriptychError } from '@app/contracts';
-import type { RetrySecret } from '@app/favorites-client';
+import type { SealSecret } from '@app/favorites-client';
 
 export type PageEnd = NonNullable<ListRequest['after']>;
 
@@ -19,7 +19,7 @@ const MAC_BYTES = 16;
 const BODY_AT = 1 + MAC_BYTES;
 const MAC_DOMAIN = 'triptych cursor 1';
 
-export function sealCursor(end: PageEnd, row: RowKey, secrets: readonly RetrySecret[]): string {
+export function sealCursor(end: PageEnd, row: RowKey, secrets: readonly SealSecret[]): string {
   const [secret] = secrets;
   if (secret === undefined) throw new RangeError('sealing a cursor takes a secret');
   const body = Buffer.from(`${end.position}\0${end.item}`);
@@ -27,7 +27,7 @@ export function sealCursor(end: PageEnd, row: RowKey, secrets: readonly RetrySec
 }
 
 /** @throws CURSOR_INVALID for whatever `sealCursor` did not make for this row: no reason is given to who tries */
-export function openCursor(text: string, row: RowKey, secrets: readonly RetrySecret[]): PageEnd {
+export function openCursor(text: string, row: RowKey, secrets: readonly SealSecret[]): PageEnd {
   const bytes = Buffer.from(text, 'base64url');
   // Base64 has several spellings of the same bytes; only ours is a cursor.
   const canonical = text.length <= CURSOR_MAX_LENGTH && bytes.toString('base64url') === text;
@@ -41,7 +41,7 @@ export function openCursor(text: string, row: RowKey, secrets: readonly RetrySec
 }
 
 /** No part holds a NUL: ids are of ID_PATTERN and table names are ours. */
-function macOf(body: Uint8Array, { table, row }: RowKey, { key }: RetrySecret): Buffer {
+function macOf(body: Uint8Array, { table, row }: RowKey, { key }: SealSecret): Buffer {
   return createHmac('sha256', key).update(`${MAC_DOMAIN}\0${table}\0${row}\0`).update(body).digest().subarray(0, MAC_BYTES);
 }
 

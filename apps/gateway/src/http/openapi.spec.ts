@@ -27,6 +27,7 @@ describe('the OpenAPI description', () => {
       '/v1/users/{userId}/favorites/{filmId}': ['delete', 'patch', 'put'],
       '/v1/films': ['get'],
       '/v1/films/{filmId}': ['get'],
+      '/v1/films/{filmId}/favorites-count': ['get'],
       '/health/live': ['get'],
       '/health/ready': ['get'],
     });
@@ -45,8 +46,11 @@ describe('the OpenAPI description', () => {
     const parameter = (name: string) => list.parameters.find((one: any) => one.name === name);
     expect(parameter('userId')).toMatchObject({ in: 'path', required: true, schema: { type: 'string' } });
     expect(parameter('userId').schema.pattern).toContain('{1,128}');
+    expect(parameter('device')).toMatchObject({ in: 'query', required: false, schema: { maxLength: 128 } });
+    expect(parameter('genre')).toMatchObject({ in: 'query', required: false });
     expect(parameter('limit')).toMatchObject({ in: 'query', required: false, schema: { minimum: 1, maximum: 500, default: 50 } });
-    expect(parameter('Consistency')).toMatchObject({ in: 'header', schema: { enum: ['one', 'quorum', 'all'], default: 'quorum' } });
+    expect(parameter('Consistency')).toMatchObject({ in: 'header', schema: { pattern: expect.stringContaining('|quorum|'), default: 'quorum' } });
+    expect(parameter('Session-Token')).toMatchObject({ in: 'header', required: false, schema: { maxLength: 1024 } });
     const page = resolve(list.responses['200'].content['application/json'].schema);
     expect(Object.keys(resolve(page.properties.items.items).properties)).toEqual(['filmId', 'addedAt', 'addedFrom']);
   });

@@ -7,12 +7,23 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiResponse, type ApiResponseOptions, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { PROBLEM_JSON, PROBLEMS } from '@app/admin';
 import { CONSISTENCY_LEVELS } from '@app/contracts';
+import { SESSION_TOKEN_MAX_LENGTH } from '@app/favorites-client';
+
+const LEVEL_NAMES = CONSISTENCY_LEVELS.map((level) => level.toLowerCase()).join('|');
 
 export const CONSISTENCY_HEADER = {
   name: 'Consistency',
   required: false,
-  description: 'How many replicas must answer before the gateway does.',
-  schema: { type: 'string' as const, enum: CONSISTENCY_LEVELS.map((level) => level.toLowerCase()), default: 'quorum' },
+  description:
+    'What an answer rests on: how many replicas, or `session` (all that this session has seen, from one replica where that has it) or `linearizable`. A second level after a comma answers where the first cannot be had in time. `any` is for writes to tables that allow it.',
+  schema: { type: 'string' as const, pattern: `^(${LEVEL_NAMES})( *, *(${LEVEL_NAMES}))?$`, default: 'quorum' },
+};
+
+export const SESSION_TOKEN_HEADER = {
+  name: 'Session-Token',
+  required: false,
+  description: 'From the last answer to this device, through whichever gateway: what it has seen it will see, at every level.',
+  schema: { type: 'string' as const, maxLength: SESSION_TOKEN_MAX_LENGTH },
 };
 
 export const RETRY_TOKEN_HEADER = {
@@ -29,7 +40,10 @@ const TRACE_ID = { 'Trace-Id': text('The name of this request in every log.') };
 export const ANSWER_HEADERS = {
   ...TRACE_ID,
   'Served-By': text('zone=<of the gateway>; gateway=<id>; node=<the coordinator that answered>'),
-  'Consistency-Achieved': text('<level>; replicas=<that answered>/<copies>; zones=<that answered>; repaired=<yes or no>'),
+  'Consistency-Achieved': text(
+    '<level>; replicas=<that answered>/<copies>; zones=<that answered>; versions=<different states met>; then yes or no: repaired, hedged, fallback (the second level answered), token-ahead (what the session has seen is nowhere any more), sloppy (a stand-in counted)',
+  ),
+  'Session-Token': text('To be sent with the next request.'),
 };
 
 /** The statuses a route refuses with, each with the codes it may carry; a fault of ours (500) is possible on all. */
@@ -40,7 +54,7 @@ export function Refusals(...statuses: readonly number[]): MethodDecorator {
 function refusal(status: number): ApiResponseOptions {
   const codes = Object.entries(PROBLEMS).filter(([, kind]) => kind.status === status).map(([code]) => code);
   const schema = { $ref: '#/components/schemas/Problem' };
-  const retry: Record<string, HeaderObject> = status === 503 || status === 504 ? { 'Retry-Token': text('On a write whose outcome is unknown.') } : {};
+  const retry: Record<string, HeaderObject> = status === 503 || status === 504 ? { 'Retry-Token': text('On a write whose outcome is unknown.'), 'Session-Token': text('On a write whose outcome is unknown.') } : {};
   return { status, description: codes.join(', '), headers: { ...TRACE_ID, ...retry }, content: { [PROBLEM_JSON]: { schema } } };
 }
 

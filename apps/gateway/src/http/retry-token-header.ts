@@ -5,14 +5,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { catchError, type MonoTypeOperatorFunction, throwError } from 'rxjs';
 import { type CallContext, type RowKey, TriptychError } from '@app/contracts';
-import { openRetryToken, type PendingWrite, type RetrySecret, sealRetryToken, type WriteFailure } from '@app/favorites-client';
+import { openRetryToken, type PendingWrite, type SealSecret, sealRetryToken, type WriteFailure } from '@app/favorites-client';
 
 /** @throws RETRY_TOKEN_INVALID also when the token is of another row or item: an operation is retried, not replayed elsewhere */
 export function pendingOf(
   request: FastifyRequest,
   { table, row, item }: RowKey & { readonly item: string },
   { principal }: CallContext,
-  secrets: readonly RetrySecret[],
+  secrets: readonly SealSecret[],
 ): PendingWrite | undefined {
   const token = request.headers['retry-token'];
   if (token === undefined) return undefined;
@@ -29,7 +29,7 @@ export function offerRetry<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   { principal }: CallContext,
-  secrets: readonly RetrySecret[],
+  secrets: readonly SealSecret[],
 ): MonoTypeOperatorFunction<T> {
   return catchError((error: Partial<WriteFailure> | null) => {
     const pending = error?.pending;

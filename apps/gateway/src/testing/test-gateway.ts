@@ -1,6 +1,7 @@
 /** A whole gateway over a store in memory and virtual time, without a socket unless a test opens one. */
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
+import { of } from 'rxjs';
 import { zoneId } from '@app/contracts';
 import { MemoryListStore } from '@app/favorites-client/testing';
 import { SeededRandom, SimClock } from '@app/time';
@@ -44,6 +45,7 @@ export async function testGateway(over: Partial<GatewayPorts> = {}): Promise<Tes
     gatewayId: 'gateway-a',
     zone: zoneId('zone-a'),
     listStore: store,
+    genreOf: () => of(null),
     obstacle: () => null,
     storeState: () => ({ epoch: 1 }),
     accessPolicy: everyoneMay,

@@ -6,6 +6,7 @@ import { type Clock, SeededRandom, SimClock, systemClock, systemRandom } from '@
 import { tcpNetwork, WireServer, type WireNetwork } from '@app/wire';
 import { SimWireNetwork } from '../../../wire/src/testing/sim-wire-network.js';
 import type { WriteRequest } from '../list-store.js';
+import { PLAIN } from '../testing/memory-list-store.js';
 import { MemoryRows } from '../testing/memory-rows.js';
 import { connectListStore } from './connect-list-store.js';
 
@@ -20,7 +21,7 @@ class Nodes {
   constructor(clock: Clock, network: WireNetwork, host: string, clusterId = 'test') {
     const rows = new MemoryRows({ maxItems: 100, wallMs: () => clock.wallMs() });
     for (const [name, zone] of [['a1', 'zone-a'], ['b1', 'zone-b'], ['c1', 'zone-c']] as const) {
-      const achieved: Achieved = { level: 'QUORUM', node: nodeId(name), zone: zoneId(zone), replicas: [nodeId(name)], zones: [zoneId(zone)], replicationFactor: 3, repaired: false };
+      const achieved: Achieved = { level: 'QUORUM', node: nodeId(name), zone: zoneId(zone), replicas: [nodeId(name)], zones: [zoneId(zone)], replicationFactor: 3, ...PLAIN };
       const server = new WireServer({ identity: { clusterId, name, role: 'store', schemaHash: schemaHash() }, network, clock, report: () => {} })
         .handle(PATTERNS.ring, () => of({ clusterId, epoch: 1, replicationFactor: 3, members: this.members }))
         .handle(PATTERNS.prepare, (request) => of({ ...rows.prepare(request as PrepareRequest), achieved }))

@@ -79,6 +79,36 @@ export function listStoreContract(name: string, open: (options: ListStoreHarness
         }
       }));
 
+    it('answers at the level asked for, at the table’s where none is, and says when it is the fallback', () =>
+      run((list) => {
+        for (const level of ['ONE', 'SESSION', 'QUORUM', 'ALL', 'LINEARIZABLE'] as const) {
+          list.terms = { level, fallback: 'ONE' };
+          const replies = [list.answer(list.write(`film-${level}`, list.add())), list.answer(list.page({ limit: 1 })), list.answer(list.get('film-1'))];
+          for (const { achieved } of replies) expect(achieved).toMatchObject({ level, fallback: false, tokenAhead: false, sloppy: false });
+        }
+        list.terms = {};
+        expect(list.answer(list.page({ limit: 1 })).achieved.level).toBe('QUORUM');
+      }));
+
+    it('tells a session what it has seen, and takes that with any request, at any level', () =>
+      run((list) => {
+        list.terms = { level: 'SESSION' };
+        let { seen } = list.answer(list.write('film-1', list.add()));
+        for (const level of ['SESSION', 'ONE', 'QUORUM', 'LINEARIZABLE'] as const) {
+          list.terms = { level, seen };
+          const page = list.answer(list.page({ limit: 5 }));
+          expect(page.items.map(({ item }) => item)).toEqual(['film-1']);
+          list.terms = { level, seen: page.seen };
+          const found = list.answer(list.get('film-1'));
+          expect([found.item?.item, found.achieved.tokenAhead]).toEqual(['film-1', false]);
+          seen = found.seen;
+        }
+        list.terms = { level: 'SESSION', seen };
+        ({ seen } = list.answer(list.write('film-1', { kind: 'remove' })));
+        list.terms = { level: 'SESSION', seen };
+        expect(list.items()).toEqual([]);
+      }));
+
     it('gives back what was stored, byte for byte, with the place and the date of the add', () =>
       run((list) => {
         const value = Uint8Array.from({ length: 256 }, (_, at) => at);
@@ -291,6 +321,19 @@ export function listStoreContract(name: string, open: (options: ListStoreHarness
         const add = list.add();
         const pending = list.lose('a', add, applied);
         list.answer(list.write('a', { kind: 'remove' }, pending));
+        expect(list.items()).toEqual([]);
+        list.answer(list.write('a', add, pending));
+        expect(list.items()).toEqual([]);
+      }),
+    );
+
+    it.runIf(probe(open).loseNextReply !== undefined).each([true, false])('lets a session supersede a write whose reply was lost (applied: %s) by what it has seen alone', (applied) =>
+      run((list) => {
+        const add = list.add();
+        const { pending, seen } = list.lost('a', add, applied);
+        list.terms = { level: 'QUORUM', seen: seen! };
+        const removed = list.answer(list.write('a', { kind: 'remove' }));
+        list.terms = { level: 'QUORUM', seen: removed.seen };
         expect(list.items()).toEqual([]);
         list.answer(list.write('a', add, pending));
         expect(list.items()).toEqual([]);

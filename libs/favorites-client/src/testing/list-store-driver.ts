@@ -4,7 +4,7 @@
 import type { Observable } from 'rxjs';
 import { assert, type CallContext, type Item, type ListRequest, type Operation, type TriptychError } from '@app/contracts';
 import type { SimClock } from '@app/time';
-import type { ListStore, PendingWrite, WriteReply } from '../list-store.js';
+import type { ListStore, ListStoreRequest, PendingWrite, WriteFailure, WriteReply } from '../list-store.js';
 
 export interface ListStoreHarness {
   readonly store: ListStore;
@@ -29,6 +29,8 @@ function withPlainBytes<T>(reply: T): T {
 }
 
 export class ListStoreDriver {
+  /** How requests are to be answered from now on, where it matters. */
+  terms: Pick<ListStoreRequest, 'level' | 'fallback' | 'seen'> = { level: 'QUORUM' };
   readonly #harness: ListStoreHarness;
   #lastValue = 0;
 
@@ -50,18 +52,18 @@ export class ListStoreDriver {
   }
 
   write(item: string, operation: Operation, pending?: PendingWrite): Observable<WriteReply> {
-    const request = { table: 'favorites', row: 'user-7', item, operation, level: 'QUORUM' as const };
+    const request = { table: 'favorites', row: 'user-7', item, operation, ...this.terms };
     return this.#harness.store.write(pending === undefined ? request : { ...request, pending }, this.#context());
   }
 
   page(request: { limit: number; after?: Item; row?: string; table?: string }): ReturnType<ListStore['list']> {
     const { after, ...rest } = request;
     const cursor: Pick<ListRequest, 'after'> = after === undefined ? {} : { after: { position: after.position, item: after.item } };
-    return this.#harness.store.list({ table: 'favorites', row: 'user-7', level: 'QUORUM', ...rest, ...cursor }, this.#context());
+    return this.#harness.store.list({ table: 'favorites', row: 'user-7', ...this.terms, ...rest, ...cursor }, this.#context());
   }
 
   get(item: string): ReturnType<ListStore['get']> {
-    return this.#harness.store.get({ table: 'favorites', row: 'user-7', item, level: 'QUORUM' }, this.#context());
+    return this.#harness.store.get({ table: 'favorites', row: 'user-7', item, ...this.terms }, this.#context());
   }
 
   /** The whole list, by one page. */
@@ -79,10 +81,14 @@ export class ListStoreDriver {
 
   /** A write whose reply is lost, and what its failure hands over. */
   lose(item: string, operation: Operation, applied: boolean): PendingWrite {
+    const { code, pending } = this.lost(item, operation, applied);
+    assert(pending !== undefined, `${code} carries the pending write`);
+    return { ...pending, result: pending.result && plainItem(pending.result) };
+  }
+
+  lost(item: string, operation: Operation, applied: boolean): WriteFailure {
     this.#harness.loseNextReply!(applied);
-    const failure = this.failure(this.write(item, operation)) as TriptychError & { pending?: PendingWrite };
-    assert(failure.pending !== undefined, `${failure.code} carries the pending write`);
-    return { ...failure.pending, result: failure.pending.result && plainItem(failure.pending.result) };
+    return this.failure(this.write(item, operation)) as WriteFailure;
   }
 
   answer<T>(call$: Observable<T>): T {

@@ -2,11 +2,13 @@
  * A ListStore in memory, for the tests of whoever needs one: it keeps the whole contract (list-store-contract.ts), answers
  * after as long as it is told to, and fails when it is told to. With a delay of 0 it answers within the subscription.
  */
-import type { Achieved, CallContext, ConsistencyLevel, GetReply, GetRequest, ListReply, ListRequest } from '@app/contracts';
+import type { Achieved, CallContext, ConsistencyLevel, CountRequest, GetReply, GetRequest, ListReply, ListRequest, RowReply } from '@app/contracts';
 import { nodeId, TriptychError, zoneId } from '@app/contracts';
 import type { Clock } from '@app/time';
-import { Observable } from 'rxjs';
-import type { ListStore, WriteReply, WriteRequest } from '../list-store.js';
+import { defer, Observable, of, throwError } from 'rxjs';
+import { isUnavailable } from '../attempt-failure.js';
+import type { ItemCount } from '../count-gather.js';
+import type { ListStore, ListStoreRequest, WriteReply, WriteRequest } from '../list-store.js';
 import { sameOperation, UncertainWrite } from '../uncertain-write.js';
 import { MemoryRows } from './memory-rows.js';
 
@@ -25,7 +27,7 @@ export class MemoryListStore implements ListStore {
     this.#rows = new MemoryRows({ maxItems: options.maxItems ?? 10_000, wallMs: () => clock.wallMs() });
   }
 
-  /** The next calls, one each, fail with these instead of doing anything. */
+  /** The next calls, one each, fail with these instead of doing anything; where a fallback helps, it answers. */
   failNext(...errors: TriptychError[]): void {
     this.#failures.push(...errors);
   }
@@ -36,39 +38,50 @@ export class MemoryListStore implements ListStore {
   }
 
   write(request: WriteRequest, context: CallContext): Observable<WriteReply> {
-    return this.#answer(context, () => {
-      const { table, row, item, operation, level, pending } = request;
+    return this.#answer(request, context, (level) => {
+      const { table, row, item, operation, pending, seen } = request;
       const resumed = pending !== undefined && sameOperation(pending.operation, operation);
       const prepared = resumed
-        ? { delta: pending.delta, item: pending.result }
-        : this.#rows.prepare({ table, row, item, operation, level, ...(pending && { pending: pending.delta }) });
-      if (prepared.delta === null) return { item: prepared.item, achieved: achieved(level) };
+        ? { delta: pending.delta, item: pending.result, seen }
+        : this.#rows.prepare({ table, row, item, operation, ...(pending && { pending: pending.delta }), ...(seen && { seen }) });
+      if (prepared.delta === null) return { item: prepared.item, achieved: achieved(level), seen: prepared.seen! };
+      const commit = { table, row, delta: prepared.delta, ...(prepared.seen && { seen: prepared.seen }) };
       const applied = this.#lostReplies.shift();
-      if (applied !== false) this.#rows.commit({ table, row, delta: prepared.delta, level });
+      if (applied !== false) this.#rows.commit(commit);
       if (applied !== undefined) {
-        const left = { table, row, item, operation, delta: prepared.delta, result: prepared.item };
-        throw new UncertainWrite('STORE_WRITE_UNCERTAIN', 'the reply was lost', {}, left);
+        const left = { table, row, item, operation, delta: commit.delta, result: prepared.item };
+        throw new UncertainWrite('STORE_WRITE_UNCERTAIN', 'the reply was lost', {}, left, prepared.seen);
       }
-      return { item: prepared.item, achieved: achieved(level) };
+      return { item: prepared.item, achieved: achieved(level), seen: this.#rows.seenAfterWrite(commit) };
     });
   }
 
-  list(request: ListRequest, context: CallContext): Observable<ListReply> {
-    return this.#answer(context, () => ({ ...this.#rows.list(request), achieved: achieved(request.level) }));
+  list(request: ListRequest & ListStoreRequest, context: CallContext): Observable<ListReply> {
+    return this.#answer(request, context, (level) => ({ ...this.#rows.list(request), achieved: achieved(level), seen: this.#rows.seenAfterRead(request) }));
   }
 
-  get(request: GetRequest, context: CallContext): Observable<GetReply> {
-    return this.#answer(context, () => ({ item: this.#rows.get(request), achieved: achieved(request.level) }));
+  get(request: GetRequest & ListStoreRequest, context: CallContext): Observable<GetReply> {
+    return this.#answer(request, context, (level) => ({ item: this.#rows.get(request), achieved: achieved(level), seen: this.#rows.seenAfterRead(request) }));
+  }
+
+  /** At once, whatever the delay. */
+  count(request: CountRequest): Observable<ItemCount> {
+    return defer(() => {
+      const failure = this.#failures.shift();
+      if (failure !== undefined) return throwError(() => failure);
+      return of({ count: this.#rows.count(request), coverage: 1, missing: [] });
+    });
   }
 
   /** Takes effect at the end of the delay, so that a caller who leaves before has left no trace. */
-  #answer<T>(context: CallContext, act: () => T): Observable<T> {
+  #answer<T extends RowReply>({ level = 'QUORUM', fallback }: ListStoreRequest, context: CallContext, act: (level: ConsistencyLevel) => T): Observable<T> {
     return new Observable<T>((subscriber) => {
       const finish = (): void => {
         try {
           const failure = this.#failures.shift();
-          if (failure !== undefined) throw failure;
-          subscriber.next(act());
+          if (failure !== undefined && !(fallback !== undefined && isUnavailable(failure))) throw failure;
+          const reply = act(failure === undefined ? level : fallback!);
+          subscriber.next(failure === undefined ? reply : { ...reply, achieved: { ...reply.achieved, fallback: true } });
           subscriber.complete();
         } catch (error) {
           subscriber.error(error);
@@ -87,7 +100,9 @@ export class MemoryListStore implements ListStore {
 
 const NODE = nodeId('memory');
 const ZONE = zoneId('zone-a');
+/** An answer of which there is nothing more to say. */
+export const PLAIN = { repaired: false, hedged: false, versions: 1, fallback: false, tokenAhead: false, sloppy: false };
 
 function achieved(level: ConsistencyLevel): Achieved {
-  return { level, node: NODE, zone: ZONE, replicas: [NODE], zones: [ZONE], replicationFactor: 1, repaired: false };
+  return { level, node: NODE, zone: ZONE, replicas: [NODE], zones: [ZONE], replicationFactor: 1, ...PLAIN };
 }

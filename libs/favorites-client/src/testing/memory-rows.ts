@@ -4,18 +4,23 @@
  * the contract of a list is written down once.
  *
  * A position is eight digits, and after them digits of a fraction where an item was put between two neighbours. A delta
- * is JSON with a number of its own. Neither is what the store does, and nobody may look inside either.
+ * is JSON with a number of its own. Neither is what the store does, and nobody may look inside either. What a session has
+ * seen has the store's own form, because its token packs it.
  */
 import {
   type CommitRequest,
+  type CountRequest,
   type GetRequest,
   type Item,
+  type ListReply,
   type ListRequest,
   type Placement,
   type PrepareRequest,
   type RowKey,
+  type RowRequest,
   TriptychError,
 } from '@app/contracts';
+import { actorIdFrom, CausalContext, decodeSeen, type Dot, encodeSeen, NOTHING_SEEN, type SeenRow } from '@app/store';
 
 interface Row {
   readonly items: Map<string, Item>;
@@ -25,7 +30,7 @@ interface Row {
 
 type Delta = {
   readonly id: number;
-  readonly supersedes: number | null;
+  readonly supersedes: readonly number[];
   readonly item: string;
   /** The item as it is to be; null removes it. */
   readonly position: string | null;
@@ -46,14 +51,23 @@ export class MemoryRows {
 
   constructor(readonly options: { readonly maxItems: number; readonly wallMs: () => number }) {}
 
-  prepare(request: PrepareRequest): { readonly delta: Uint8Array | null; readonly item: Item | null } {
+  prepare(request: PrepareRequest): { readonly delta: Uint8Array | null; readonly item: Item | null; readonly seen: Uint8Array } {
+    const prepared = this.#prepare(request);
+    if (prepared.delta === null) return { ...prepared, seen: this.seenAfterRead(request) };
+    const seen = seenIn(request);
+    const pending = [...seen.pending, { item: request.item, dot: dotOf(decode(prepared.delta).id) }];
+    return { ...prepared, seen: encodeSeen({ ...seen, pending }) };
+  }
+
+  #prepare(request: PrepareRequest): { readonly delta: Uint8Array | null; readonly item: Item | null } {
     const { item, operation } = request;
     const row = this.#row(request);
     const present = row.items.get(item);
-    const supersedes = request.pending === undefined ? null : decode(request.pending).id;
+    const supersedes = seenIn(request).pending.filter((other) => other.item === item).map(({ dot }) => dot.counter);
+    if (request.pending !== undefined) supersedes.push(decode(request.pending).id);
     const common = { id: ++this.#lastDelta, supersedes, item };
     if (operation.kind === 'remove') {
-      if (present === undefined && supersedes === null) return { delta: null, item: null };
+      if (present === undefined && supersedes.length === 0) return { delta: null, item: null };
       return { delta: encode({ ...common, position: null, valueHex: '', writtenAtMs: 0, moves: false }), item: null };
     }
     if (present === undefined && operation.kind === 'move') throw new TriptychError('ITEM_NOT_FOUND', `${item} is not in the list`);
@@ -62,7 +76,7 @@ export class MemoryRows {
       if (present === undefined && row.items.size >= this.options.maxItems) {
         throw new TriptychError('LIST_FULL', `the list has ${row.items.size} items`, { maxItems: this.options.maxItems });
       }
-      if (present !== undefined && operation.placement === undefined && supersedes === null) return { delta: null, item: present };
+      if (present !== undefined && operation.placement === undefined && supersedes.length === 0) return { delta: null, item: present };
     }
     const position = operation.placement === undefined && present !== undefined
       ? present.position
@@ -76,7 +90,7 @@ export class MemoryRows {
   commit(request: CommitRequest): void {
     const delta = decode(request.delta);
     const row = this.#row(request);
-    if (delta.supersedes !== null) row.known.add(delta.supersedes);
+    for (const superseded of delta.supersedes) row.known.add(superseded);
     if (row.known.has(delta.id)) return;
     row.known.add(delta.id);
     if (delta.position === null) row.items.delete(delta.item);
@@ -86,17 +100,39 @@ export class MemoryRows {
     }
   }
 
-  list(request: ListRequest): { readonly items: readonly Item[]; readonly more: boolean } {
-    const { limit, after } = request;
+  list(request: ListRequest): Pick<ListReply, 'items' | 'more' | 'lookedTo'> {
+    const { limit, after, where } = request;
     if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_MAX_ITEMS) {
       throw new TriptychError('REQUEST_INVALID', `limit must be 1 to ${PAGE_MAX_ITEMS}, is ${limit}`);
     }
     const rest = ordered(this.#row(request)).filter((item) => after === undefined || compare(item, after) > 0);
-    return { items: rest.slice(0, limit), more: rest.length > limit };
+    if (where === undefined) return { items: rest.slice(0, limit), more: rest.length > limit };
+    const found = rest.filter(({ value }) => has(value, where));
+    const last = found[limit - 1];
+    if (last === undefined || last === rest.at(-1)) return { items: found, more: false };
+    return { items: found.slice(0, limit), more: true, lookedTo: { position: last.position, item: last.item } };
   }
 
   get(request: GetRequest): Item | null {
     return this.#row(request).items.get(request.item) ?? null;
+  }
+
+  seenAfterRead(request: RowRequest): Uint8Array {
+    const { known } = this.#row(request);
+    const pending = seenIn(request).pending.filter(({ dot }) => !known.has(dot.counter));
+    return encodeSeen({ ...NOTHING_SEEN, context: CausalContext.of([...known].map(dotOf)), pending });
+  }
+
+  seenAfterWrite(request: CommitRequest): Uint8Array {
+    const { id } = decode(request.delta);
+    const [seen, { known }] = [seenIn(request), this.#row(request)];
+    const pending = seen.pending.filter(({ dot }) => !known.has(dot.counter));
+    return encodeSeen({ ...seen, context: seen.context.with(dotOf(id)), pending });
+  }
+
+  count({ table, item }: CountRequest): number {
+    const rows = [...this.#rows].filter(([key]) => (JSON.parse(key) as string[])[0] === table);
+    return rows.filter(([, { items }]) => items.has(item)).length;
   }
 
   #row({ table, row }: RowKey): Row {
@@ -107,10 +143,20 @@ export class MemoryRows {
   }
 }
 
+const ACTOR = actorIdFrom(new Uint8Array(8));
+const dotOf = (counter: number): Dot => ({ actor: ACTOR, counter });
+const seenIn = ({ seen }: RowRequest): SeenRow => (seen === undefined ? NOTHING_SEEN : decodeSeen(seen));
+
 type Place = Pick<Item, 'position' | 'item'>;
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const compare = (a: Place, b: Place): number => compareText(a.position, b.position) || compareText(a.item, b.item);
 const ordered = (row: Row): Item[] => [...row.items.values()].sort(compare);
+
+/** The attributes of a value: the members of the JSON object behind its first byte. */
+function has(value: Uint8Array, where: Readonly<Record<string, string>>): boolean {
+  const attributes = JSON.parse(new TextDecoder().decode(value.subarray(1)) || '{}') as Record<string, unknown>;
+  return Object.entries(where).every(([name, wanted]) => attributes[name] === wanted);
+}
 
 const encode = (delta: Delta): Uint8Array => new TextEncoder().encode(JSON.stringify(delta));
 const decode = (bytes: Uint8Array): Delta => JSON.parse(new TextDecoder().decode(bytes)) as Delta;

@@ -23,6 +23,7 @@ import {
 import type { SimClock } from '@app/time';
 import { Observable } from 'rxjs';
 import { addressText, type NodeAddress, type StoreTransport } from '../store-transport.js';
+import { PLAIN } from './memory-list-store.js';
 import { MemoryRows } from './memory-rows.js';
 
 /** How one call goes. Without `error` the node answers; a call with `hangs` never ends by itself. */
@@ -126,11 +127,11 @@ export class ScriptedTransport implements StoreTransport {
           return { ...this.rows.prepare(payload as PrepareRequest), achieved };
         case PATTERNS.commit:
           if (takesEffect) this.rows.commit(payload as CommitRequest);
-          return { achieved };
+          return { achieved, seen: this.rows.seenAfterWrite(payload as CommitRequest) };
         case PATTERNS.list:
-          return { ...this.rows.list(payload as ListRequest), achieved };
+          return { ...this.rows.list(payload as ListRequest), achieved, seen: this.rows.seenAfterRead(payload as ListRequest) };
         case PATTERNS.get:
-          return { item: this.rows.get(payload as GetRequest), achieved };
+          return { item: this.rows.get(payload as GetRequest), achieved, seen: this.rows.seenAfterRead(payload as GetRequest) };
         default:
           return new TriptychError('REQUEST_INVALID', `no such message: ${pattern}`);
       }
@@ -144,7 +145,7 @@ export class ScriptedTransport implements StoreTransport {
     const { replicationFactor, members } = this.ring;
     const replicas = [...new Set([node, ...members.slice(0, replicationFactor).map((member) => member.node)])];
     const zones = [...new Set([zone, ...members.slice(0, replicationFactor).map((member) => member.zone)])];
-    return { level, node, zone, replicas, zones, replicationFactor, repaired: false };
+    return { level, node, zone, replicas, zones, replicationFactor, ...PLAIN };
   }
 
   #memberAt(address: NodeAddress): RingMember | undefined {

@@ -1,2 +1,3 @@
 export { openLmdbEngine, type LmdbEngineOptions } from './lmdb-engine.js';
+export { openOrSetAside, type SetAside } from './open-or-set-aside.js';
 export { WirePeerTransport, type WirePeerTransportOptions } from './wire-peer-transport.js';

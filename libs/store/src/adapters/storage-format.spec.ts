@@ -67,7 +67,7 @@ describe('the formats on disk, version 1', () => {
     const directory = join(scratch, 'copy');
     fs.cpSync(GOLDEN, directory, { recursive: true });
     const { engine, recovery } = open(directory);
-    expect(recovery).toEqual({ isNew: false, cleanStop: false, sameDirectory: false, durableLsn: 5, replayedBatches: 2, tornBytes: 0 });
+    expect(recovery).toEqual({ isNew: false, cleanStop: false, sameDirectory: false, durableLsn: 5, replayedBatches: 2, tornBytes: 0, isCut: false });
     const content: Record<string, string> = {};
     engine.scan({ start: new Uint8Array(0), end: Buffer.alloc(8, 0xff) }, (key, value) => {
       content[Buffer.from(key).toString('latin1')] = Buffer.from(value!).toString();
@@ -88,7 +88,7 @@ describe('the formats on disk, version 1', () => {
     for (const [index, batch] of BATCHES.slice(0, 3).entries()) table.apply(decodeGroup(groupOf(index + 1, batch), 0)!.mutations);
     let outcome: Error | undefined | null = null;
     const atTurnEnd = (task: () => void) => void clock.after(0, task);
-    new CheckpointWriter({ disk, table, name: CHECKPOINT, pieceBytes: 64 * 1024, durableLsn: () => 3, wallMs: () => WALL_MS, atTurnEnd }, (error) => (outcome = error));
+    new CheckpointWriter({ disk, table, name: CHECKPOINT, pieceBytes: 64 * 1024, durableLsn: () => 3, whenSynced: (synced) => synced(), wallMs: () => WALL_MS, atTurnEnd }, (error) => (outcome = error));
     clock.advance(1000);
     expect(outcome).toBeUndefined();
     expect(Buffer.from(disk.read(CHECKPOINT)).toString('hex')).toBe(golden(CHECKPOINT).toString('hex'));

@@ -40,6 +40,8 @@ export interface AntiEntropyPorts extends TreeExchangePorts {
   /** See ClusterView. */
   readonly sharedSlots: () => ReadonlyMap<NodeId, Uint8Array>;
   readonly isDown: (node: NodeId) => boolean;
+  /** Whether this node has a vote in all of some slots: else it is no source, and compares nothing. */
+  readonly hasVoteForAll: (slots: Uint8Array) => boolean;
 }
 
 export interface AntiEntropyStats extends Readonly<ExchangeCounts> {
@@ -97,7 +99,7 @@ export class AntiEntropy {
   answer(request: TreeRequestBody): PeerReplyBody {
     const { tree } = this.ports;
     const slots = this.ports.sharedSlots().get(request.from) ?? NO_SLOTS;
-    if (request.kind === 'tree') return { kind: 'tree', answer: tree.isReady ? answerDiff(tree.over(slots), request.question) : null };
+    if (request.kind === 'tree') return { kind: 'tree', answer: tree.isReady && this.ports.hasVoteForAll(slots) ? answerDiff(tree.over(slots), request.question) : null };
     const leaves = decodeLeaves(request.leaves).slice(0, LEAVES_PER_ANSWER);
     const shared = leaves.filter((leaf) => slots[slotOfLeaf(leaf)] === 1);
     const { rows, more } = tree.list(shared, request.after, null, ROWS_PER_ANSWER);
@@ -134,7 +136,7 @@ export class AntiEntropy {
   }
 
   #look(): void {
-    const { tree, clock, random, isDown, sharedSlots } = this.ports;
+    const { tree, clock, random, isDown, sharedSlots, hasVoteForAll } = this.ports;
     const nowMs = clock.monotonicMs();
     const peers = [...sharedSlots().keys()].map((node) => this.#peer(node));
     for (const peer of peers) {
@@ -147,7 +149,7 @@ export class AntiEntropy {
     }
     if (this.#exchange !== null || !tree.isReady) return;
     const isDue = nowMs >= this.#nextRoundMs;
-    const waiting = peers.filter((peer) => !peer.wasDown && nowMs >= peer.notBeforeMs).sort((a, b) => a.lastRound - b.lastRound);
+    const waiting = peers.filter((peer) => !peer.wasDown && nowMs >= peer.notBeforeMs && hasVoteForAll(sharedSlots().get(peer.node)!)).sort((a, b) => a.lastRound - b.lastRound);
     const next = waiting.find((peer) => peer.isOwed) ?? (isDue ? waiting[0] : undefined);
     if (isDue) this.#nextRoundMs = nowMs + this.settings.roundEveryMs * (0.8 + 0.4 * random.fraction());
     if (next !== undefined) this.#compareWith(next, sharedSlots().get(next.node)!);

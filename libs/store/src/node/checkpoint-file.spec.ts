@@ -34,7 +34,7 @@ describe('a checkpoint', () => {
   function write(pieceBytes = 200): { error?: Error; done: boolean } {
     const outcome: { error?: Error; done: boolean } = { done: false };
     const atTurnEnd = (task: () => void) => void clock.after(0, task);
-    new CheckpointWriter({ disk, table, name: NAME, pieceBytes, durableLsn: () => durableLsn, wallMs: () => clock.wallMs(), atTurnEnd }, (error) =>
+    new CheckpointWriter({ disk, table, name: NAME, pieceBytes, durableLsn: () => durableLsn, whenSynced: (synced) => synced(), wallMs: () => clock.wallMs(), atTurnEnd }, (error) =>
       Object.assign(outcome, { error, done: true }),
     );
     return outcome;

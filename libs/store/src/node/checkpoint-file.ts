@@ -30,6 +30,8 @@ export interface CheckpointSource {
   readonly pieceBytes: number;
   /** The last batch that the table shows. */
   durableLsn(): number;
+  /** Calls back once all that the table shows is in the log, durably: within the call where it is. */
+  whenSynced(synced: () => void): void;
   readonly wallMs: () => number;
   readonly atTurnEnd: (task: () => void) => void;
 }
@@ -85,8 +87,12 @@ export class CheckpointWriter {
       this.#done(new TriptychError('STORE_RECORD_CORRUPT', `${this.#damagedCount} records fail their checksum`), this.#sizeBytes);
       return;
     }
-    this.#group.open(this.#source.durableLsn(), this.#source.wallMs());
-    this.#append(this.#group.finish(), () => this.#sync(() => this.#verify(readCheckpoint(this.#source.disk, this.#source.name, () => {}))));
+    // A checkpoint must never be ahead of the log that is replayed over it.
+    this.#source.whenSynced(() => {
+      if (this.#isStopped) return;
+      this.#group.open(this.#source.durableLsn(), this.#source.wallMs());
+      this.#append(this.#group.finish(), () => this.#sync(() => this.#verify(readCheckpoint(this.#source.disk, this.#source.name, () => {}))));
+    });
   }
 
   #verify(reading: ReturnType<typeof readCheckpoint>): void {

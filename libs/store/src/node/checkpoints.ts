@@ -79,6 +79,16 @@ export class Checkpoints {
     return this.kept[0]?.lsn ?? 0;
   }
 
+  get names(): readonly string[] {
+    return this.kept.map(({ name }) => name);
+  }
+
+  /** Takes one now, unless one is being taken. */
+  take(): void {
+    if (this.#dueAtBytes !== Infinity) this.#dueAtBytes = 0;
+    this.grew(0);
+  }
+
   /** Told how much each durable group has added to the log, once the table has it; takes a checkpoint when one is due. */
   grew(byteCount: number): void {
     this.#grownBytes += byteCount;

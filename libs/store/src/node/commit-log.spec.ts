@@ -20,6 +20,8 @@ describe('the commit log', () => {
       durableLsn: 0,
       segmentBytes,
       groupBytes,
+      periodicSyncMs: 10_000,
+      after: (delayMs, task) => clock.after(delayMs, task),
       wallMs: () => clock.wallMs(),
       atTurnEnd: (task) => void clock.after(0, task),
       onDurable: (mutations) => events.push(`durable ${mutations.map(({ key }) => Buffer.from(key).toString()).join()}`),

@@ -11,7 +11,6 @@
  */
 import { Observable, type Subscriber, Subscription } from 'rxjs';
 import {
-  ID_PATTERN,
   TriptychError,
   type Achieved,
   type CallContext,
@@ -28,23 +27,31 @@ import {
   type PrepareReply,
   type PrepareRequest,
   type RowKey,
+  type RowReply,
   type ZoneId,
 } from '@app/contracts';
 import { sameDot, type Dot } from '../core/causality/dot.js';
 import { physicalMs, type HybridLogicalClock } from '../core/causality/hybrid-logical-clock.js';
-import { replicasRequired } from '../core/quorum/consistency-level.js';
+import { encodeSeen, seenAfterPrepare, seenAfterRead, seenAfterWrite, type SeenRow } from '../core/causality/seen-row.js';
+import { replicasRequired, votesToRead } from '../core/quorum/consistency-level.js';
 import { asItem, showItem, type ShownItem } from '../core/row/causal-map.js';
-import { decodeDelta, encodeDelta, isCell, type Delta, type Version } from '../core/row/delta.js';
+import { encodeDelta, isCell, type Delta, type Version } from '../core/row/delta.js';
 import { firstPosition, lastPosition, positionBetween } from '../core/row/position.js';
 import { VALUE_MAX_BYTES, type TableSchema } from '../core/row/table-schema.js';
 import type { RowPlacement } from './cluster-view.js';
 import type { DotMinter } from './dot-minter.js';
+import type { HintedHandoff } from './hinted-handoff.js';
 import { QuorumRead, type QuorumAnswer, type QuorumReadPorts } from './quorum-read.js';
 import { QuorumWrite, type QuorumWritePorts } from './quorum-write.js';
 import { asStoreError } from './read-repair.js';
-import { rowDamaged, rowId } from './row-store.js';
+import { check, checkItem, decodeRequestDelta, filterOf, readTermsOf, refuseLevel, writeTermsOf, type Terms } from './request-terms.js';
+import type { Page } from './row-records.js';
+import { notSynced, rowDamaged, rowId } from './row-store.js';
+import { mayBeSloppy } from './sloppy-quorum.js';
 
 export interface CoordinatorPorts extends QuorumReadPorts, QuorumWritePorts {
+  /** Throws where this node can store nothing, before anything was sent. */
+  readonly checkWritable: (key: RowKey) => void;
   readonly zone: ZoneId;
   readonly hlc: HybridLogicalClock;
   readonly minter: DotMinter;
@@ -52,11 +59,25 @@ export interface CoordinatorPorts extends QuorumReadPorts, QuorumWritePorts {
   /** Where a row lies; null when this node holds no copy of it. */
   readonly placementOf: (key: RowKey) => RowPlacement | null;
   readonly zoneOf: (node: NodeId) => ZoneId;
+  /** Nodes that may stand in for the replicas of a row, in the order of its preference list. */
+  readonly sparesOf: (key: RowKey) => readonly NodeId[];
+  /** The replicas of a row, whether this node is one or not. */
+  readonly replicasOf: (key: RowKey) => readonly NodeId[];
+  /** Keeps a write for a replica, to be handed over: `settle` hears whether, once it is durable. */
+  readonly keep: HintedHandoff['keep'];
   readonly isDown: (node: NodeId) => boolean;
   readonly replicationFactor: number;
 }
 
 export const LIST_LIMIT_MAX = 500;
+
+/** What there is to say of the row and of the session after a request. */
+interface RowAfter {
+  readonly achieved: Achieved;
+  readonly seen: SeenRow;
+}
+
+const replyOf = ({ achieved, seen }: RowAfter): RowReply => ({ achieved, seen: encodeSeen(seen) });
 
 export class Coordinator {
   readonly #writes = new Map<string, Set<QuorumWrite>>();
@@ -66,24 +87,23 @@ export class Coordinator {
   /** A page of a row. Unsubscribing drops the read. Errors: see ListStore.list, and STORE_NOT_REPLICA, STORE_ROW_DAMAGED. */
   list(request: ListRequest, context: CallContext): Observable<ListReply> {
     return this.#run<ListReply>((call) => {
-      this.#checkTable(request.table);
+      const terms = readTermsOf(request, this.ports);
       check(Number.isInteger(request.limit) && request.limit >= 1 && request.limit <= LIST_LIMIT_MAX, `limit is 1 to ${LIST_LIMIT_MAX}`);
-      const take = (): { items: Item[]; more: boolean } => this.ports.rows.page(request, request.limit, request.after);
-      this.#read(call, request, request.level, context, take, (answer) => {
-        call.answer({ ...answer.value, achieved: this.#achieved(request.level, answer.replicas, answer.repaired) });
-      });
+      const isNextPage = request.after !== undefined;
+      refuseLevel(terms.level === 'LINEARIZABLE' && isNextPage, 'pages are read at different moments: a list is linearizable within one page');
+      const wanted = filterOf(request, terms.schema);
+      const take = (): Page => this.ports.rows.page(request, request.limit, request.after, wanted);
+      this.#read(call, request, terms, terms.level, context, take, (answer) => call.answer({ ...answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
     });
   }
 
   /** One item. Unsubscribing drops the read. */
   get(request: GetRequest, context: CallContext): Observable<GetReply> {
     return this.#run<GetReply>((call) => {
-      this.#checkTable(request.table);
+      const terms = readTermsOf(request, this.ports);
       checkItem(request.item);
       const take = (): Item | null => this.ports.rows.item(request, request.item);
-      this.#read(call, request, request.level, context, take, (answer) => {
-        call.answer({ item: answer.value, achieved: this.#achieved(request.level, answer.replicas, answer.repaired) });
-      });
+      this.#read(call, request, terms, terms.level, context, take, (answer) => call.answer({ item: answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
     });
   }
 
@@ -93,41 +113,57 @@ export class Coordinator {
    */
   prepare(request: PrepareRequest, context: CallContext): Observable<PrepareReply> {
     return this.#run<PrepareReply>((call) => {
-      const schema = this.#checkTable(request.table);
+      const terms = writeTermsOf(request, this.ports);
+      const { level, seen } = terms;
       checkItem(request.item);
       this.#placementOf(request);
-      this.#refuseHopeless(request);
+      this.ports.checkWritable(request);
+      if (!this.ports.hasVote(request)) throw notSynced(request);
       const { operation } = request;
       if (operation.kind === 'add') {
         check(operation.value.length <= VALUE_MAX_BYTES, `a value has at most ${VALUE_MAX_BYTES} bytes`, 'STORE_VALUE_TOO_LARGE');
       }
-      const pending = request.pending === undefined ? [] : [decodeRequestDelta(request.pending, request.item).dot];
-      const mint = (found: Item | null, achieved: Achieved): void => call.answer(this.#mint(request, schema, pending, found, achieved));
-      // A new item at a place that names no neighbour depends on nothing: it is prepared without a word to anyone.
-      if (operation.kind === 'add' && !isRelative(operation.placement) && this.ports.rows.latestItem(request, request.item) === null) {
-        return mint(null, this.#achieved(request.level, [this.ports.self], false));
+      const pending = seen.pending.filter(({ item }) => item === request.item).map(({ dot }) => dot);
+      if (request.pending !== undefined) pending.push(decodeRequestDelta(request.pending, request.item).dot);
+      const mint = (found: Found | null, after: RowAfter): void => call.answer(this.#mint(request, terms, pending, found, after));
+      // A new item at a place that names no neighbour depends on nothing: it is prepared without a word to anyone. Unless too
+      // few replicas seem to be up: then they are asked, since a write is best refused while that is still without effect. And
+      // a linearizable write always learns first what it comes after.
+      const isNew = operation.kind === 'add' && !isRelative(operation.placement) && this.ports.rows.latestItem(request, request.item) === null;
+      if (isNew && level !== 'LINEARIZABLE' && this.#seemsInReach(request, terms)) {
+        return mint(null, { achieved: this.#achieved(level, [this.ports.self]), seen });
       }
-      const take = (): Item | null => this.ports.rows.item(request, request.item);
-      this.#read(call, request, request.level, context, take, (answer) => {
-        mint(answer.value, this.#achieved(request.level, answer.replicas, answer.repaired));
-      });
+      const take = (): Found => {
+        const { rows } = this.ports;
+        return { item: rows.item(request, request.item), dots: operation.kind === 'remove' ? rows.dotsOf(request, request.item) : [] };
+      };
+      // What a session has seen is no reason for a write to rest on one replica.
+      this.#read(call, request, terms, level === 'SESSION' ? 'QUORUM' : level, context, take, (answer) => mint(answer.value, this.#afterRead(terms, answer)));
     });
   }
 
   /** Gives a prepared delta to all replicas. Unsubscribing only stops waiting: the write goes on. */
   commit(request: CommitRequest, context: CallContext): Observable<CommitReply> {
     return this.#run<CommitReply>((call) => {
-      this.#checkTable(request.table);
+      const { schema, level, seen } = writeTermsOf(request, this.ports);
       const delta = decodeRequestDelta(request.delta);
+      this.ports.checkWritable(request);
+      // At ANY whoever keeps it does: where no replica is left to take the write, this node keeps it for them.
+      if (level === 'ANY' && this.ports.placementOf(request) === null) return this.#keepForReplicas(call, request, delta, seen);
       const placement = this.#placementOf(request);
       const { hlc, clock, minter } = this.ports;
       hlc.observe(delta.hlc, clock.wallMs());
       const id = rowId(request);
-      const required = replicasRequired(request.level, this.ports.replicationFactor);
-      const write = new QuorumWrite(this.ports, request, delta, placement, required, context, (settled) => {
+      const required = replicasRequired(level, this.ports.replicationFactor);
+      const spares = mayBeSloppy(schema, level) ? this.#sparesOf(request) : null;
+      const write = new QuorumWrite(this.ports, request, delta, placement, required, spares, context, (settled) => {
         this.#forget(id, write);
         if ('error' in settled) call.fail(settled.error);
-        else call.answer({ achieved: this.#achieved(request.level, settled.replicas, false) });
+        else {
+          const { replicas, isSloppy: sloppy } = settled;
+          const after = seenAfterWrite(seen, delta, this.#isQuorum(required) && !sloppy, hlc.last);
+          call.answer(replyOf({ achieved: this.#achieved(level, replicas, { sloppy }), seen: after }));
+        }
       });
       const writes = this.#writes.get(id);
       if (writes === undefined) this.#writes.set(id, new Set([write]));
@@ -135,6 +171,20 @@ export class Coordinator {
       write.start();
       minter.applied(id, delta.dot);
     });
+  }
+
+  #keepForReplicas(call: Call<CommitReply>, request: CommitRequest, delta: Delta, seen: SeenRow): void {
+    const owners = this.ports.replicasOf(request);
+    let [left, keptCount] = [owners.length, 0];
+    for (const owner of owners) {
+      this.ports.keep(owner, request, delta, request.delta, (isKept) => {
+        if (isKept) keptCount++;
+        if (--left > 0) return;
+        if (keptCount === 0) return call.fail(new TriptychError('STORE_QUORUM_UNAVAILABLE', 'there is no room to keep the write', { needed: 1, alive: 0 }));
+        const after = seenAfterWrite(seen, delta, false, this.ports.hlc.last);
+        call.answer(replyOf({ achieved: this.#achieved('ANY', [], { sloppy: true }), seen: after }));
+      });
+    }
   }
 
   /** A row was found damaged here: its pending writes lose the copy that they counted on, and its dots their memory. */
@@ -147,20 +197,23 @@ export class Coordinator {
 
   /**
    * @param pending dots of earlier writes of the session whose outcome is unknown: superseded, whatever became of them
-   * @param found the item as a quorum holds it. What only this replica holds may still be lost, so an add rests on `found`
-   *   alone; what it supersedes is all that is held here.
+   * @param onQuorum the item as a quorum holds it; null where none was asked. What only this replica holds may still be lost, so an
+   *   add rests on that alone; and so may what it has removed and not yet on disk, so a remove names the dots that the quorum
+   *   showed as well as those that are left here (F4).
    */
-  #mint(request: PrepareRequest, schema: TableSchema, pending: readonly Dot[], found: Item | null, achieved: Achieved): PrepareReply {
+  #mint(request: PrepareRequest, { schema, level }: Terms, pending: readonly Dot[], onQuorum: Found | null, after: RowAfter): PrepareReply {
     const { rows, minter, hlc, clock } = this.ports;
     const { operation, item } = request;
+    const found = onQuorum?.item ?? null;
+    const removed = onQuorum?.dots ?? [];
     const versions = rows.latestVersions(request, item);
     const header = rows.latestHeader(request);
     if (header.isDamaged) throw rowDamaged(request);
     const shown = showItem(versions, schema.siblings);
-    if (operation.kind === 'remove' && versions.length === 0 && pending.length === 0) return { delta: null, item: null, achieved };
+    if (operation.kind === 'remove' && versions.length === 0 && removed.length === 0 && pending.length === 0) return { delta: null, item: null, ...replyOf(after) };
     if (operation.kind === 'move' && shown === null) throw new TriptychError('ITEM_NOT_FOUND', `${item} is not in the list`, { item });
     if (operation.kind === 'add') {
-      if (found !== null && operation.placement === undefined && pending.length === 0) return { delta: null, item: found, achieved };
+      if (found !== null && operation.placement === undefined && pending.length === 0) return { delta: null, item: found, ...replyOf(after) };
       if (shown === null && header.itemCount >= schema.maxItemsPerRow) {
         throw new TriptychError('LIST_FULL', `a list holds at most ${schema.maxItemsPerRow} items`, { max: schema.maxItemsPerRow });
       }
@@ -179,9 +232,12 @@ export class Coordinator {
       } else version = { facet: 'cell', position, value: operation.kind === 'add' ? operation.value : shown!.cell.version.value };
     }
     const dots = superseded.map((held) => held.dot);
-    for (const unknown of pending) if (!dots.some((held) => sameDot(held, unknown))) dots.push(unknown);
-    const delta: Delta = { item, dot, hlc: reading, supersedes: dots, version };
-    return { delta: encodeDelta(delta), item: resultOf(delta, shown), achieved };
+    for (const also of [...removed, ...pending]) if (!dots.some((named) => sameDot(named, also))) dots.push(also);
+    // What it comes after in real time it also comes after in date, whatever the clocks say (F16).
+    const date = level === 'LINEARIZABLE' ? Math.max(reading, ...versions.map((held) => Math.min(held.hlc + 1, Number.MAX_SAFE_INTEGER))) : reading;
+    const delta: Delta = { item, dot, hlc: date, supersedes: dots, version };
+    const { achieved, seen } = after;
+    return { delta: encodeDelta(delta), item: resultOf(delta, shown), ...replyOf({ achieved, seen: seenAfterPrepare(seen, delta) }) };
   }
 
   #place(request: PrepareRequest, placement: Placement | undefined, shown: ShownItem | null, reading: number, dot: Dot): string {
@@ -207,10 +263,12 @@ export class Coordinator {
     return at?.position ?? null;
   }
 
-  #read<T>(call: Call<unknown>, key: RowKey, level: ConsistencyLevel, context: CallContext, take: () => T, use: (answer: QuorumAnswer<T>) => void): void {
+  /** @param level that decides how many replicas are asked */
+  #read<T>(call: Call<unknown>, key: RowKey, { seen }: Terms, level: ConsistencyLevel, context: CallContext, take: () => T, use: (answer: QuorumAnswer<T>) => void): void {
     const placement = this.#placementOf(key);
-    const required = replicasRequired(level, this.ports.replicationFactor);
-    const read = new QuorumRead<T>(this.ports, key, placement, required, context, take, (settled) => {
+    const { replicationFactor: copies } = this.ports;
+    const demand = { votes: votesToRead(level, copies, seen), copies, seen: seen.context, isLinearizable: level === 'LINEARIZABLE' };
+    const read = new QuorumRead<T>(this.ports, key, placement, demand, context, take, (settled) => {
       if ('error' in settled) return call.fail(settled.error);
       call.attempt(() => use(settled.answer));
     });
@@ -224,31 +282,35 @@ export class Coordinator {
     if (placement === null) {
       throw new TriptychError('STORE_NOT_REPLICA', `${this.ports.self} holds no copy of row ${key.row}`, { node: this.ports.self });
     }
-    const { others, sets } = placement;
-    return { others: [...others.filter((node) => !this.ports.isDown(node)), ...others.filter((node) => this.ports.isDown(node))], sets };
+    const { others } = placement;
+    return { ...placement, others: [...others.filter((node) => !this.ports.isDown(node)), ...others.filter((node) => this.ports.isDown(node))] };
   }
 
-  /**
-   * A write that cannot reach its quorum is refused while that is still without effect. The state of connections may be
-   * out of date, so this refuses only what nobody could acknowledge just now; a COMMIT that was prepared is always tried.
-   */
-  #refuseHopeless(request: PrepareRequest): void {
+  #sparesOf(key: RowKey): NodeId[] {
+    return this.ports.sparesOf(key).filter((node) => !this.ports.isDown(node));
+  }
+
+  /** Whether as many replicas as the level needs, or their stand-ins, are up, as far as is known; only answers say for certain. */
+  #seemsInReach(key: RowKey, { schema, level }: Terms): boolean {
     const { self, isDown } = this.ports;
-    const { sets } = this.#placementOf(request);
+    const { sets } = this.#placementOf(key);
     const alive = Math.min(...sets.map((set) => set.filter((node) => node === self || !isDown(node)).length));
-    const needed = replicasRequired(request.level, this.ports.replicationFactor);
-    if (alive < needed) throw new TriptychError('STORE_QUORUM_UNAVAILABLE', `${needed} replicas are needed and ${alive} can answer`, { needed, alive });
+    const spares = mayBeSloppy(schema, level) ? this.#sparesOf(key).length : 0;
+    return alive + spares >= replicasRequired(level, this.ports.replicationFactor);
   }
 
-  #achieved(level: ConsistencyLevel, replicas: readonly NodeId[], repaired: boolean): Achieved {
+  #achieved(level: ConsistencyLevel, replicas: readonly NodeId[], more: Partial<Achieved> = NOTHING_SPECIAL): Achieved {
     const { self, zone, zoneOf, replicationFactor } = this.ports;
-    return { level, node: self, zone, replicas, zones: [...new Set(replicas.map(zoneOf))], replicationFactor, repaired };
+    return { level, node: self, zone, replicas, zones: [...new Set(replicas.map(zoneOf))], replicationFactor, ...NOTHING_SPECIAL, ...more };
   }
 
-  #checkTable(table: string): TableSchema {
-    const schema = this.ports.tables.get(table);
-    check(schema !== undefined, `table ${String(table)} is not known`);
-    return schema!;
+  #afterRead({ level, seen }: Terms, { row, replicas, votes, versions, repaired, hedged, isSessionAhead }: QuorumAnswer<unknown>): RowAfter {
+    const after = seenAfterRead(seen, row, this.#isQuorum(votes), this.ports.hlc.last);
+    return { achieved: this.#achieved(level, replicas, { versions, repaired, hedged, tokenAhead: isSessionAhead }), seen: after };
+  }
+
+  #isQuorum(votes: number): boolean {
+    return votes >= replicasRequired('QUORUM', this.ports.replicationFactor);
   }
 
   #forget(id: string, write: QuorumWrite): void {
@@ -263,6 +325,12 @@ export class Coordinator {
       call.attempt(() => begin(call));
     });
   }
+}
+
+/** An item as a quorum holds it, and for a remove the dots of its versions, at one moment. */
+interface Found {
+  readonly item: Item | null;
+  readonly dots: readonly Dot[];
 }
 
 /** One call under way: its answer, its failure, and what to do when the caller leaves. */
@@ -291,6 +359,8 @@ class Call<T> {
   }
 }
 
+const NOTHING_SPECIAL = { repaired: false, hedged: false, versions: 0, fallback: false, tokenAhead: false, sloppy: false };
+
 const isRelative = (placement: Placement | undefined): boolean => typeof placement === 'object';
 
 /** The item as the delta leaves it. */
@@ -299,22 +369,4 @@ function resultOf(delta: Delta, before: ShownItem | null): Item | null {
   if (version === null) return null;
   if (version.facet === 'place') return { ...asItem(before!), position: version.position };
   return { item: delta.item, position: version.position, value: version.value, writtenAtMs: physicalMs(delta.hlc) };
-}
-
-function check(condition: unknown, message: string, code: 'REQUEST_INVALID' | 'STORE_VALUE_TOO_LARGE' = 'REQUEST_INVALID'): void {
-  if (!condition) throw new TriptychError(code, message);
-}
-
-const checkItem = (item: string): void => check(typeof item === 'string' && ID_PATTERN.test(item), 'an item is named by 1 to 128 characters of A-Z a-z 0-9 . _ ~ -');
-
-/** A delta that came in a request: bytes that do not decode are the caller's mistake, not damage of ours. */
-function decodeRequestDelta(bytes: Uint8Array, item?: string): Delta {
-  let delta: Delta;
-  try {
-    delta = decodeDelta(bytes);
-  } catch (error) {
-    throw new TriptychError('REQUEST_INVALID', 'the delta cannot be read', {}, { cause: error });
-  }
-  check(item === undefined || delta.item === item, 'the pending delta is of another item');
-  return delta;
 }

@@ -31,8 +31,8 @@ const COUNTED_AT_ONCE = 512;
 
 export class HintQueue {
   readonly #held = new Map<NodeId, Held>();
-  /** Records on their way to disk, which the engine does not show yet. */
-  readonly #pending = new Set<string>();
+  /** Records on their way to disk, which the engine does not show yet, and who else waits for each. */
+  readonly #pending = new Map<string, ((outcome: 'held' | 'dropped') => void)[]>();
   /** Up to where the records of an earlier run have been counted; null when all have. */
   #countedTo: Uint8Array | null = new Uint8Array(0);
 
@@ -86,11 +86,14 @@ export class HintQueue {
 
   /**
    * Keeps a hint, unless it is kept already. `settle` is called once it is durable, or within the call where nothing is written.
+   * What is kept stays until its owner has it: over the budget a new one is dropped, never one on disk.
    */
   put(target: NodeId, hint: Hint, delta: Delta, settle: (outcome: 'stored' | 'held' | 'dropped') => void): void {
     const recordKey = hintKey(target, delta);
     const name = Buffer.from(recordKey).toString('latin1');
-    if (this.#pending.has(name) || this.#isHeld(recordKey)) return settle('held');
+    const waiting = this.#pending.get(name);
+    if (waiting !== undefined) return void waiting.push(settle);
+    if (this.#isHeld(recordKey)) return settle('held');
     const value = encodeHint(hint);
     const byteCount = recordKey.length + value.length;
     const held = this.#heldFor(target);
@@ -98,15 +101,21 @@ export class HintQueue {
     for (const each of this.#held.values()) allBytes += each.bytes + each.pendingBytes;
     const isOver = allBytes + byteCount > this.budget.maxBytes || held.bytes + held.pendingBytes + byteCount > this.budget.maxBytesPerTarget;
     if (isOver || value.length > MAX_VALUE_BYTES || this.engine.state !== 'open') return settle('dropped');
-    this.#pending.add(name);
+    const others: ((outcome: 'held' | 'dropped') => void)[] = [];
+    this.#pending.set(name, others);
     held.pendingBytes += byteCount;
     this.engine.write([{ key: recordKey, value }], (error) => {
       this.#pending.delete(name);
       held.pendingBytes -= byteCount;
-      if (error !== undefined) return settle('dropped');
+      if (error !== undefined) {
+        settle('dropped');
+        for (const other of others) other('dropped');
+        return;
+      }
       // Where the counting has yet to come by, it will find this one.
       if (this.#countedTo === null || Buffer.compare(recordKey, this.#countedTo) <= 0) this.#count(target, 1, byteCount);
       settle('stored');
+      for (const other of others) other('held');
     });
   }
 

@@ -8,14 +8,16 @@
  * hint has no date of expiry and a stale one undoes nothing (row model, F2).
  *
  * Here hints only hasten what read repair and anti-entropy do anyway: they count towards no level (F17). So they are
- * bounded in bytes, and one over the budget is dropped, counted, and its row left to repair. A healthy write costs none.
+ * bounded in bytes, and one over the budget is dropped, counted, and its row left to repair. A healthy write costs none. The
+ * exception is a hint kept by a stand-in of a sloppy quorum, which counts: it is refused when there is no room.
  * Source: DeCandia et al., Dynamo (SOSP 2007), 4.6. Refused: hints with a lifetime (Cassandra: 3 h), since a clock would decide.
  */
 import type { Subscription } from 'rxjs';
 import type { CallContext, NodeId, RowKey } from '@app/contracts';
 import type { Cancel, Clock, Random } from '@app/time';
 import { physicalMs } from '../core/causality/hybrid-logical-clock.js';
-import type { Delta } from '../core/row/delta.js';
+import { targetOf } from '../core/hints/hint-record.js';
+import { decodeDelta, type Delta } from '../core/row/delta.js';
 import type { StorageEngine } from '../ports/storage-engine.js';
 import { HintQueue, type HintBudget, type QueuedHint } from './hint-queue.js';
 import { Pace } from './pace.js';
@@ -41,6 +43,11 @@ export interface HintedHandoffPorts {
   readonly random: Random;
   readonly ask: AskPeer;
   readonly isMember: (node: NodeId) => boolean;
+  readonly self: NodeId;
+  /** Who holds a row now. */
+  readonly replicasOf: (key: RowKey) => readonly NodeId[];
+  /** Applies a delta to the own copy; settled when that is durable, or has failed. */
+  readonly applyHere: (key: RowKey, delta: Delta, settled: (error?: Error) => void) => void;
   readonly isDown: (node: NodeId) => boolean;
   /** A hint was given up: the row, or with null any row of this target, is left to repair. */
   readonly onDropped: (target: NodeId, key: RowKey | null) => void;
@@ -70,6 +77,8 @@ interface Target {
   /** Where the next replay begins: after this record, so that one hint that its owner refuses does not hold up the rest. */
   after: Uint8Array | null;
   replay: HintReplay | null;
+  /** Its owner has left, and its hints are being passed on. */
+  isReaddressed: boolean;
   /** Replays in a row that ended without an acknowledgement. */
   failures: number;
   notBeforeMs: number;
@@ -99,14 +108,37 @@ export class HintedHandoff {
 
   /** @param bytes the delta, encoded, as it was sent */
   owe(target: NodeId, key: RowKey, delta: Delta, bytes: Uint8Array): void {
+    this.#keep(target, key, delta, bytes, (isKept) => {
+      if (!isKept) this.#dropped(this.#target(target), key);
+    });
+  }
+
+  /**
+   * As a stand-in for a replica: the write counts by this. `settle` is told, once the hint is durable, whether it is kept; one
+   * over the budget is refused, and what is kept is never dropped.
+   */
+  keep(owner: NodeId, key: RowKey, delta: Delta, bytes: Uint8Array, settle: (isKept: boolean) => void): void {
+    if (this.#isStopped) return settle(false);
+    this.#keep(owner, key, delta, bytes, settle);
+  }
+
+  #keep(target: NodeId, key: RowKey, delta: Delta, bytes: Uint8Array, settle: (isKept: boolean) => void): void {
     if (this.#isStopped) return;
-    const owed = this.#target(target);
     this.#queue.put(target, { key, delta: bytes }, delta, (outcome) => {
       if (outcome === 'stored') {
-        owed.stored++;
+        this.#target(target).stored++;
         this.#schedule(POLL_MS);
-      } else if (outcome === 'dropped') this.#dropped(owed, key);
+      }
+      settle(outcome !== 'dropped');
     });
+  }
+
+  /** Gives up a hint that was found damaged where it lies. One that is being replayed is left to that. */
+  damaged(recordKey: Uint8Array): void {
+    const target = this.#target(targetOf(recordKey));
+    if (this.#isStopped || target.replay !== null || !this.#queue.countSome()) return;
+    this.#queue.remove(target.node, [{ recordKey, hint: null, byteCount: recordKey.length }], () => {});
+    this.#dropped(target, null);
   }
 
   stats(): HintStats {
@@ -153,11 +185,58 @@ export class HintedHandoff {
     }
     for (const node of this.#queue.targets) {
       const target = this.#target(node);
-      if (target.replay !== null || this.#queue.waiting(node).count === 0 || !isMember(node)) continue;
+      if (target.replay !== null || target.isReaddressed || this.#queue.waiting(node).count === 0) continue;
+      if (!isMember(node)) {
+        this.#readdress(target);
+        continue;
+      }
       if (isDown(node)) target.notBeforeMs = target.failures = 0;
       else if (clock.monotonicMs() >= target.notBeforeMs) this.#replay(target);
     }
     if (this.#queue.waiting().count > 0) this.#schedule(POLL_MS);
+  }
+
+  /** Its owner is no member any more: what it missed is owed to those that hold the row now, a page at a time. */
+  #readdress(target: Target): void {
+    const { replicasOf, applyHere, self } = this.ports;
+    const page = this.#queue.page(target.node, null, PAGE_MAX_COUNT, PAGE_MAX_BYTES);
+    const replicas = page.map(({ hint }) => (hint === null ? [] : replicasOf(hint.key)));
+    if (page.some(({ hint }, i) => hint !== null && replicas[i]!.length === 0)) return; // nobody is known to hold it
+    if (page.length === 0) return;
+    target.isReaddressed = true;
+    const passedOn: QueuedHint[] = [];
+    let left = page.length;
+    // Each by itself: were all to be kept or none, one over the budget would send the others on again and again.
+    const settled = (queued: QueuedHint, isPassedOn: boolean): void => {
+      if (isPassedOn) passedOn.push(queued);
+      if (--left > 0 || this.#isStopped) return;
+      // Over the budget it stays where it is, under the old name: it may be one that a write counted.
+      if (passedOn.length === 0) target.isReaddressed = false;
+      else {
+        this.#queue.remove(target.node, passedOn, () => {
+          target.isReaddressed = false;
+          this.#schedule(0);
+        });
+      }
+    };
+    page.forEach((queued, i) => {
+      const { hint } = queued;
+      if (hint === null) {
+        this.#dropped(target, null);
+        return settled(queued, true);
+      }
+      const delta = decodeDelta(hint.delta);
+      let unsettled = replicas[i]!.length;
+      let areAllKept = true;
+      const keptOrNot = (isKept: boolean): void => {
+        areAllKept &&= isKept;
+        if (--unsettled === 0) settled(queued, areAllKept);
+      };
+      for (const node of replicas[i]!) {
+        if (node === self) applyHere(hint.key, delta, (error) => keptOrNot(error === undefined));
+        else this.#keep(node, hint.key, delta, hint.delta, keptOrNot);
+      }
+    });
   }
 
   #replay(target: Target): void {
@@ -188,7 +267,7 @@ export class HintedHandoff {
   #target(node: NodeId): Target {
     let target = this.#targets.get(node);
     if (target === undefined) {
-      target = { node, stored: 0, replayed: 0, dropped: 0, after: null, replay: null, failures: 0, notBeforeMs: 0 };
+      target = { node, stored: 0, replayed: 0, dropped: 0, after: null, replay: null, isReaddressed: false, failures: 0, notBeforeMs: 0 };
       this.#targets.set(node, target);
     }
     return target;

@@ -12,11 +12,12 @@ import { assert, TriptychError } from '@app/contracts';
 import { unseal, type Mutation, type WriteBatch } from '../core/codec/log-record.js';
 import type { Disk, Settled } from '../ports/disk.js';
 import type { OrderedTable, TableFiles } from '../ports/ordered-table.js';
-import { MAX_KEY_BYTES, MAX_VALUE_BYTES, type EngineStats, type KeyRange, type Recovery, type StorageEngine } from '../ports/storage-engine.js';
+import { MAX_KEY_BYTES, MAX_VALUE_BYTES, type Durability, type EngineStats, type FileDamage, type KeyRange, type Recovery, type StorageEngine } from '../ports/storage-engine.js';
 import { readCheckpoint } from './checkpoint-file.js';
 import { Checkpoints, listCheckpoints, type Checkpoint, type CheckpointPolicy } from './checkpoints.js';
 import { CommitLog, type Segment } from './commit-log.js';
 import { enterDirectory, leaveDirectory, type DirectoryOwner } from './data-directory.js';
+import { checkFiles } from './file-check.js';
 import { listSegments, reachesBackTo, replayLog, type LogReplay } from './log-recovery.js';
 
 /** What can be set; see DEFAULT_SETTINGS. */
@@ -25,12 +26,18 @@ export interface EngineSettings {
   readonly segmentBytes: number;
   /** A group of batches that has reached this goes to disk without the next one. */
   readonly groupBytes: number;
+  /** Batches written as `periodic` are synced this much later at the latest, ms; at most 10 s. */
+  readonly periodicSyncMs: number;
+  /** Some tables are periodic: what a power cut has torn is cut, wherever it is in the last segment, and said (Recovery). */
+  readonly cutsTail: boolean;
   readonly checkpoint: Partial<CheckpointPolicy>;
 }
 
 export const DEFAULT_SETTINGS = {
   segmentBytes: 16 * 1024 * 1024,
   groupBytes: 1024 * 1024,
+  periodicSyncMs: 10_000,
+  cutsTail: false,
   checkpoint: { minLogBytes: 64 * 1024 * 1024, sizeShare: 1 / 2, pieceBytes: 64 * 1024 },
 } as const satisfies EngineSettings;
 
@@ -71,6 +78,7 @@ export function openLogEngine(options: EngineOptions): OpenedEngine {
     durableLsn: found.durableLsn,
     replayedBatches: found.replayedBatches,
     tornBytes: found.tornBytes,
+    isCut: found.isCut,
   };
   return { engine: new LogEngine(options, found, segments), recovery };
 }
@@ -85,14 +93,14 @@ interface Found extends LogReplay {
 function afterCleanStop({ tables }: EngineOptions, segments: readonly Segment[], checkpoints: readonly Checkpoint[], lsn: number): Found | null {
   if ((segments.at(-1)?.firstLsn ?? 0) > lsn + 1) return null;
   try {
-    return { table: tables.openLive(lsn), durableLsn: lsn, replayedBatches: 0, tornBytes: 0, checkpoints };
+    return { table: tables.openLive(lsn), durableLsn: lsn, replayedBatches: 0, tornBytes: 0, isCut: false, checkpoints };
   } catch {
     return null; // missing or foreign: the checkpoint and the log are there
   }
 }
 
 /** The newest checkpoint that is intact and that the log reaches back to, and all batches after it. */
-function recover({ disk, tables }: EngineOptions, segments: readonly Segment[], checkpoints: readonly Checkpoint[]): Found {
+function recover({ disk, tables, settings }: EngineOptions, segments: readonly Segment[], checkpoints: readonly Checkpoint[]): Found {
   const refusals: string[] = [];
   for (const [index, candidate] of [...checkpoints, null].entries()) {
     const lsn = candidate?.lsn ?? 0;
@@ -108,7 +116,7 @@ function recover({ disk, tables }: EngineOptions, segments: readonly Segment[], 
         table.close(null, () => {});
         continue;
       }
-      const replay = replayInto(table, disk, segments, lsn);
+      const replay = replayInto(table, disk, segments, lsn, settings?.cutsTail ?? false);
       const neededLsn = Math.max(throughLsn, checkpoints[0]?.lsn ?? 0);
       if (replay.durableLsn < neededLsn) {
         throw new TriptychError('STORE_RECORD_CORRUPT', `the log ends at batch ${replay.durableLsn}, a checkpoint holds batch ${neededLsn}`);
@@ -136,7 +144,7 @@ function load(table: OrderedTable, disk: Disk, { name, lsn }: Checkpoint): numbe
   }
 }
 
-function replayInto(table: OrderedTable, disk: Disk, segments: readonly Segment[], lsn: number): LogReplay {
+function replayInto(table: OrderedTable, disk: Disk, segments: readonly Segment[], lsn: number, cutsTail: boolean): LogReplay {
   let chunk: Mutation[] = [];
   const apply = () => {
     if (chunk.length > 0) table.apply(chunk);
@@ -145,7 +153,7 @@ function replayInto(table: OrderedTable, disk: Disk, segments: readonly Segment[
   const replay = replayLog(disk, segments, lsn, (mutations) => {
     for (const mutation of mutations) chunk.push(mutation);
     if (chunk.length >= REPLAY_CHUNK) apply();
-  });
+  }, cutsTail);
   apply();
   return replay;
 }
@@ -157,7 +165,7 @@ class LogEngine implements StorageEngine {
   readonly #checkpoints: Checkpoints;
   readonly #openedLsn: number;
   #state: StorageEngine['state'] = 'open';
-  #hasFailed = false;
+  #failure: Error | null = null;
   #isTableOpen = true;
   #isScanning = false;
   #corruptRecords = 0;
@@ -180,26 +188,32 @@ class LogEngine implements StorageEngine {
       durableLsn: found.durableLsn,
       segmentBytes: settings.segmentBytes,
       groupBytes: settings.groupBytes,
+      periodicSyncMs: settings.periodicSyncMs,
+      after: (delayMs, task) => clock.after(delayMs, task),
       wallMs: () => clock.wallMs(),
       atTurnEnd,
       onDurable: (mutations, byteLength) => {
         this.#table.apply(mutations);
         this.#checkpoints.grew(byteLength);
       },
-      onFailure: () => {
-        this.#hasFailed = true;
+      onFailure: (error) => {
+        this.#failure = error;
         if (this.#state === 'open') this.#state = 'failed';
         this.#checkpoints.stop();
       },
     });
     const newestLsn = found.checkpoints[0]?.lsn ?? 0;
     const backlogBytes = segments.reduce((sum, { firstLsn, sizeBytes }) => (firstLsn > newestLsn ? sum + sizeBytes : sum), 0);
-    const source = { disk, table: this.#table, durableLsn: () => this.#log.durableLsn, wallMs: () => clock.wallMs(), atTurnEnd };
+    const source = { disk, table: this.#table, durableLsn: () => this.#log.settledLsn, whenSynced: (synced: () => void) => this.#log.whenSynced(synced), wallMs: () => clock.wallMs(), atTurnEnd };
     this.#checkpoints = new Checkpoints(source, this.#log, { ...DEFAULT_SETTINGS.checkpoint, ...settings.checkpoint }, found.checkpoints, backlogBytes);
   }
 
   get state(): StorageEngine['state'] {
     return this.#state;
+  }
+
+  get failure(): Error | null {
+    return this.#failure;
   }
 
   get durableLsn(): number {
@@ -241,7 +255,7 @@ class LogEngine implements StorageEngine {
     if (hasVisitorFailed) throw visitorError;
   }
 
-  write(batch: WriteBatch, settled: Settled): void {
+  write(batch: WriteBatch, settled: Settled, durability: Durability = 'commit'): void {
     assert(!this.#isScanning, 'a scan must not call the engine');
     for (const { key, value } of batch) {
       assert(key.length > 0, 'a key has at least one byte');
@@ -253,12 +267,12 @@ class LogEngine implements StorageEngine {
       }
     }
     if (this.#state === 'closed') this.options.atTurnEnd(() => settled(closedError()));
-    else this.#log.append(batch, settled);
+    else this.#log.append(batch, settled, durability);
   }
 
   stats(): EngineStats {
     return {
-      batches: this.#log.durableLsn - this.#openedLsn,
+      batches: this.#log.settledLsn - this.#openedLsn,
       syncs: this.#log.syncs,
       logBytes: this.#log.sizeBytes,
       pendingBatches: this.#log.pendingBatches,
@@ -267,6 +281,14 @@ class LogEngine implements StorageEngine {
       checkpointFailures: this.#checkpoints.failures,
       checkpointLsn: this.#checkpoints.newestLsn,
     };
+  }
+
+  checkFiles(): Generator<number, readonly FileDamage[]> {
+    return checkFiles({ disk: this.#disk, checkpoints: () => this.#checkpoints.names, segments: () => this.#log.closedSegments });
+  }
+
+  takeCheckpoint(): void {
+    if (this.#state === 'open') this.#checkpoints.take();
   }
 
   close(settled: Settled): void {
@@ -284,7 +306,7 @@ class LogEngine implements StorageEngine {
 
   #closeTable(): void {
     this.#isTableOpen = false;
-    const lsn = this.#hasFailed ? null : this.#log.durableLsn;
+    const lsn = this.#failure !== null ? null : this.#log.durableLsn;
     this.#table.close(lsn, (tableError) => {
       let error = tableError;
       if (error === undefined && lsn !== null) {

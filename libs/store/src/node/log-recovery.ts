@@ -6,6 +6,10 @@
  * it, or in a segment that another one follows, or a gap between segments) is damage to acknowledged writes; then the log is
  * refused, loudly: what would remain is a replica that has forgotten and does not know it.
  *
+ * Where tables are synced periodically several groups at the end may be torn, and a good one stand behind a bad one. There the log
+ * is cut at the first bad group of the last segment. Should that have been rot and no power cut, acknowledged writes are cut off
+ * with it; so a node that finds its log cut before whole groups believes itself to lack anything, and syncs all (Recovery.isCut).
+ *
  * One case looks the same from here: rot in the very last group, after it was acknowledged. It is cut as torn;
  * `tornBytes` and `durableLsn` let the node ask its peers what they have witnessed (row model, F11).
  *
@@ -21,6 +25,8 @@ export interface LogReplay {
   readonly durableLsn: number;
   readonly replayedBatches: number;
   readonly tornBytes: number;
+  /** Whole groups were cut off too. */
+  readonly isCut: boolean;
 }
 
 /** The segments of a directory, in order. */
@@ -42,16 +48,18 @@ export function reachesBackTo(lsn: number, segments: readonly Segment[]): boolea
  * Hands every batch after `lsn` to `apply`, group by group, in order; cuts the torn tail. Sizes in `segments` follow.
  * @throws TriptychError STORE_RECORD_CORRUPT, with file and offset, when acknowledged writes may be missing
  */
-export function replayLog(disk: Disk, segments: readonly Segment[], lsn: number, apply: (mutations: readonly Mutation[]) => void): LogReplay {
+export function replayLog(disk: Disk, segments: readonly Segment[], lsn: number, apply: (mutations: readonly Mutation[]) => void, cutsTail = false): LogReplay {
   let durableLsn = lsn;
   let replayedBatches = 0;
   let tornBytes = 0;
+  let isCut = false;
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1];
     if (next !== undefined && next.firstLsn <= lsn + 1) continue; // wholly before
     const bytes = disk.read(segment.name);
     let expectedLsn = segment.firstLsn;
-    const end = readGroups(segment, bytes, (group) => {
+    const mayCut = cutsTail && next === undefined;
+    const end = readGroups(segment, bytes, mayCut, (group) => {
       expectedLsn += group.batchCount;
       if (expectedLsn - 1 <= lsn) return;
       apply(group.mutations);
@@ -59,6 +67,7 @@ export function replayLog(disk: Disk, segments: readonly Segment[], lsn: number,
     });
     if (next === undefined) {
       tornBytes = bytes.length - end;
+      isCut = mayCut && findGroup(bytes, end) >= 0;
       disk.replace(segment.name, bytes.subarray(0, end));
       segment.sizeBytes = end;
     } else {
@@ -67,14 +76,14 @@ export function replayLog(disk: Disk, segments: readonly Segment[], lsn: number,
     }
     durableLsn = Math.max(durableLsn, expectedLsn - 1);
   }
-  return { durableLsn, replayedBatches, tornBytes };
+  return { durableLsn, replayedBatches, tornBytes, isCut };
 }
 
 /** Reads good groups in order; the offset after the last one, 0 where not even the header is whole. */
-function readGroups(segment: Segment, bytes: Uint8Array, visit: (group: Group) => void): number {
+function readGroups(segment: Segment, bytes: Uint8Array, mayCut: boolean, visit: (group: Group) => void): number {
   const headerLsn = decodeFileHeader('log', bytes);
   if (headerLsn !== segment.firstLsn) {
-    if (findGroup(bytes, 0) >= 0) throw damaged(segment, 0, 'its header is damaged');
+    if (!mayCut && findGroup(bytes, 0) >= 0) throw damaged(segment, 0, 'its header is damaged');
     return 0;
   }
   let expectedLsn = segment.firstLsn;
@@ -87,7 +96,7 @@ function readGroups(segment: Segment, bytes: Uint8Array, visit: (group: Group) =
     offset += group.byteLength;
   }
   const later = findGroup(bytes, offset);
-  if (later >= 0) throw damaged(segment, offset, `no whole group here, though one follows at ${later}`);
+  if (later >= 0 && !mayCut) throw damaged(segment, offset, `no whole group here, though one follows at ${later}`);
   // A header with nothing behind it is not worth keeping: the segment that follows would bear the same name.
   return offset === FILE_HEADER_BYTES ? 0 : offset;
 }

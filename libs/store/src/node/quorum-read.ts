@@ -5,33 +5,79 @@
  * The quorum is judged by who answered, not by who was thought alive: a replica that is known down is asked last, not never;
  * one that fails, or has no vote because it may lack what it acknowledged, is replaced by the next; one that is late is
  * joined by the next. When those left cannot make up the quorum the read fails at once, long before its deadline.
+ *
+ * Two demands go beyond that. An answer to a session covers what the session has seen, whatever its level (row model, F19): a
+ * state that does not is not shown, and more replicas are asked, at last all. And a LINEARIZABLE read answers only a state that was equal at
+ * all who voted (F15). Repaired states are, unless a write came between, which the acknowledgements of the repair show; then it
+ * begins again. Answering after one repair, as for a single register (Attiya, Bar-Noy, Dolev), would show two readers two
+ * states of a list neither of which came after the other.
+ * Source: Skrzypczak, Schintke, Schütt, Linearizable state machine replication of state-based CRDTs without logs (PODC 2019).
  */
 import type { Subscription } from 'rxjs';
 import { TriptychError, type CallContext, type NodeId, type RowKey } from '@app/contracts';
 import type { Cancel, Clock } from '@app/time';
+import type { CausalContext } from '../core/causality/causal-context.js';
+import { votesBeyond } from '../core/quorum/consistency-level.js';
+import type { HedgeBudget } from '../core/quorum/hedge-budget.js';
 import { ReadQuorum } from '../core/quorum/read-quorum.js';
+import type { RowKnowledge } from '../core/row/causal-map.js';
 import type { RowHeader } from '../core/row/row-header.js';
 import type { RowPlacement } from './cluster-view.js';
 import { asStoreError, ReadRepair, type AskPeer, type RepairPeer } from './read-repair.js';
-import { rowDamaged, type RowStore } from './row-store.js';
+import { notSynced, rowDamaged, type RowStore } from './row-store.js';
 
 export interface QuorumReadPorts {
+  /** Whether this node's own state of the row may count. */
+  readonly hasVote: (key: RowKey) => boolean;
   readonly self: NodeId;
   readonly rows: RowStore;
   readonly clock: Clock;
   readonly ask: AskPeer;
-  /** A replica that has not answered after this long is joined by the next one, ms. */
-  readonly hedgeDelayMs: number;
+  /** A replica that has not answered after this long is joined by the next one, ms: measured, for each its own. */
+  readonly hedgeDelayMs: (node: NodeId) => number;
+  /** What all reads of this node share. */
+  readonly hedgeBudget: HedgeBudget;
+  /** Down, and asked again in vain a moment ago: not asked, and not waited for. */
+  readonly isSurelyDown: (node: NodeId) => boolean;
+}
+
+export interface ReadDemand {
+  /** Votes of each set of replicas, this node's included, to begin with. */
+  readonly votes: number;
+  /** Copies that the row is meant to have: the votes there are. */
+  readonly copies: number;
+  /** What the session has seen: no answer may rest on less. */
+  readonly seen: CausalContext;
+  readonly isLinearizable: boolean;
 }
 
 export interface QuorumAnswer<T> {
   readonly value: T;
+  /** What the answer rests on. */
+  readonly row: RowKnowledge;
+  /** Votes of each set that it has. */
+  readonly votes: number;
+  /** Different states among the voters, when most of them were met. */
+  readonly versions: number;
+  /** All replicas voted, and what they hold together is less than what the session has seen. */
+  readonly isSessionAhead: boolean;
   /** Whose votes the answer rests on, this node first. */
   readonly replicas: readonly NodeId[];
   readonly repaired: boolean;
+  /** One more replica was asked because another was late. */
+  readonly hedged: boolean;
 }
 
 type Settled<T> = { readonly answer: QuorumAnswer<T> } | { readonly error: TriptychError };
+
+/** An answer and the row that it was taken from, at one moment. */
+interface Taken<T> {
+  readonly value: T;
+  readonly row: RowHeader;
+}
+
+/** Of the time that is left, so that the caller hears why a LINEARIZABLE read failed and not merely that it did. */
+const TIME_TO_TELL = 0.05;
 
 export class QuorumRead<T> {
   #quorum!: ReadQuorum;
@@ -40,33 +86,41 @@ export class QuorumRead<T> {
   readonly #asked = new Map<NodeId, Subscription>();
   readonly #digests = new Map<NodeId, Uint8Array>();
   readonly #timers: Cancel[] = [];
-  #repair: ReadRepair<T> | null = null;
-  #header!: RowHeader;
+  #repair: ReadRepair<Taken<T>> | null = null;
   #digest!: Uint8Array;
-  #value!: T;
+  #taken!: Taken<T>;
+  #votes: number;
+  #versions = 1;
+  /** So many votes as the level needs lacked what the session has seen. */
+  #isBehind = false;
+  /** Repaired states differed again: the row is being written. */
+  #isContended = false;
   #isDone = false;
   #repaired = false;
+  #hedged = false;
 
   /**
    * @param placement the row's other replicas in the order in which they are asked: the preferred first, those known down last
-   * @param required votes of each set, this node's included
    * @param take takes the answer from the durable row, at the moment it is called
    */
   constructor(
     private readonly ports: QuorumReadPorts,
     private readonly key: RowKey,
     private readonly placement: RowPlacement,
-    private readonly required: number,
+    private readonly demand: ReadDemand,
     private readonly context: CallContext,
     private readonly take: () => T,
     private readonly settle: (settled: Settled<T>) => void,
   ) {
     this.#others = placement.others;
+    this.#votes = demand.votes;
   }
 
   start(): void {
-    const leftMs = this.context.deadlineMs - this.ports.clock.monotonicMs();
+    const untilDeadlineMs = this.context.deadlineMs - this.ports.clock.monotonicMs();
+    const leftMs = this.demand.isLinearizable ? untilDeadlineMs * (1 - TIME_TO_TELL) : untilDeadlineMs;
     this.#timers.push(this.ports.clock.after(leftMs, () => this.#end({ error: this.#timedOut() })));
+    if (this.#votes > 1) this.ports.hedgeBudget.earn();
     this.#begin();
   }
 
@@ -82,16 +136,19 @@ export class QuorumRead<T> {
   /** Own state first: the other votes are compared with exactly this moment. */
   #begin(): void {
     try {
-      this.#header = this.ports.rows.header(this.key);
-      if (this.#header.isDamaged) throw rowDamaged(this.key);
+      const row = this.ports.rows.header(this.key);
+      if (row.isDamaged) throw rowDamaged(this.key);
+      if (!this.ports.hasVote(this.key)) throw notSynced(this.key);
       this.#digest = this.ports.rows.digest(this.key);
-      this.#value = this.take();
+      this.#taken = { value: this.take(), row };
     } catch (error) {
       return this.#end({ error: asStoreError(error) });
     }
-    const { self } = this.ports;
+    const { self, isSurelyDown } = this.ports;
     this.#digests.clear();
-    this.#quorum = new ReadQuorum([self, ...this.#others], this.required, NONE, this.placement.sets);
+    // One vote is enough of any set: it is this replica's own.
+    const sets = this.#votes === 1 ? [[self]] : this.placement.sets;
+    this.#quorum = new ReadQuorum([self, ...this.#others], this.#votes, new Set(this.#others.filter(isSurelyDown)), sets);
     this.#quorum.answer(self, 'value');
     this.#judge();
   }
@@ -115,12 +172,17 @@ export class QuorumRead<T> {
       }
       this.#judge();
     });
+    if (subscription.closed) return;
     this.#asked.set(node, subscription);
     this.#timers.push(
-      this.ports.clock.after(this.ports.hedgeDelayMs, () => {
+      this.ports.clock.after(this.ports.hedgeDelayMs(node), () => {
         if (this.#isDone || this.#repair !== null || !this.#asked.has(node)) return;
+        if (!this.ports.hedgeBudget.available) return;
         const next = this.#quorum.hedge();
-        if (next !== undefined) this.#ask(next);
+        if (next === undefined) return;
+        this.ports.hedgeBudget.spend();
+        this.#hedged = true;
+        this.#ask(next);
       }),
     );
   }
@@ -128,12 +190,22 @@ export class QuorumRead<T> {
   #compare(): void {
     const voters = [...this.#digests.keys()];
     const differs = (node: NodeId): boolean => !sameBytes(this.#digests.get(node)!, this.#digest);
-    if (!voters.some(differs)) return this.#end({ answer: this.#answer(voters, this.#value) });
+    const digests = [this.#digest, ...this.#digests.values()].map((digest) => Buffer.from(digest).toString('latin1'));
+    this.#versions = Math.max(this.#versions, new Set(digests).size);
+    if (!voters.some(differs)) return this.#conclude(voters, this.#taken);
     this.#repaired = true;
-    const peers: RepairPeer[] = voters.map((node) => ({ node, knowledge: differs(node) ? null : this.#header }));
-    this.#repair = new ReadRepair(this.ports.rows, this.ports.ask, this.key, peers, this.context, this.take, (outcome) => {
+    const { rows, ask } = this.ports;
+    const peers: RepairPeer[] = voters.map((node) => ({ node, knowledge: differs(node) ? null : this.#taken.row }));
+    const take = (): Taken<T> => ({ value: this.take(), row: rows.header(this.key) });
+    this.#repair = new ReadRepair(rows, ask, this.key, peers, this.context, take, (outcome) => {
       this.#repair = null;
-      if (outcome.kind === 'repaired') return this.#end({ answer: this.#answer(voters, outcome.value) });
+      if (outcome.kind === 'repaired') {
+        if (this.demand.isLinearizable && !outcome.isEqual) {
+          this.#isContended = true;
+          return this.#begin();
+        }
+        return this.#conclude(voters, outcome.value);
+      }
       if (outcome.kind === 'failed') return this.#end({ error: outcome.error });
       // Begin again without the one that dropped out: the votes that are left were cast on an older state of this replica.
       this.#others = this.#others.filter((node) => node !== outcome.node);
@@ -142,8 +214,17 @@ export class QuorumRead<T> {
     this.#repair.start();
   }
 
-  #answer(voters: readonly NodeId[], value: T): QuorumAnswer<T> {
-    return { value, replicas: [this.ports.self, ...voters], repaired: this.#repaired };
+  /** As many as were needed agree: that is the answer, unless the session has seen more. */
+  #conclude(voters: readonly NodeId[], { value, row }: Taken<T>): void {
+    const isSessionAhead = !row.context.covers(this.demand.seen);
+    const votes = isSessionAhead ? votesBeyond(this.#votes, this.demand.copies) : null;
+    if (votes !== null) {
+      this.#isBehind = true;
+      this.#votes = votes;
+      return this.#begin();
+    }
+    const [replicas, versions] = [[this.ports.self, ...voters], this.#versions];
+    this.#end({ answer: { value, row, replicas, votes: this.#votes, versions, isSessionAhead, repaired: this.#repaired, hedged: this.#hedged } });
   }
 
   #end(settled: Settled<T>): void {
@@ -153,22 +234,19 @@ export class QuorumRead<T> {
   }
 
   #unavailable(): TriptychError {
-    const { alive } = this.#quorum;
-    return new TriptychError('STORE_QUORUM_UNAVAILABLE', `${this.required} replicas are needed and ${alive} can answer`, {
-      needed: this.required,
-      alive,
-    });
+    const [needed, { alive }] = [this.#votes, this.#quorum];
+    if (this.#isBehind) return new TriptychError('STORE_SESSION_AHEAD', `the session has seen more than those hold that can answer, ${alive} of ${needed}`, { needed, alive });
+    return new TriptychError('STORE_QUORUM_UNAVAILABLE', `${needed} replicas must vote and ${alive} can`, { needed, alive });
   }
 
   #timedOut(): TriptychError {
-    const answered = this.#quorum.votes;
-    return new TriptychError('STORE_READ_TIMEOUT', `${this.required} replicas were needed in time and ${answered} answered`, {
-      required: this.required,
-      answered,
-    });
+    const [required, answered] = [this.#votes, this.#quorum.votes];
+    if (this.#isBehind) return this.#unavailable();
+    if (this.#isContended) {
+      return new TriptychError('STORE_LINEARIZE_TIMEOUT', `${answered} replicas answered and were not equal at any moment`, { required, answered });
+    }
+    return new TriptychError('STORE_READ_TIMEOUT', `${required} replicas were needed in time and ${answered} answered`, { required, answered });
   }
 }
-
-const NONE: ReadonlySet<NodeId> = new Set();
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

@@ -8,11 +8,13 @@
  */
 import { TriptychError, type CallContext, type NodeId, type RowKey } from '@app/contracts';
 import type { Cancel, Clock } from '@app/time';
+import type { QuorumOutcome } from '../core/quorum/vote-count.js';
 import { WriteQuorum } from '../core/quorum/write-quorum.js';
 import { encodeDelta, type Delta } from '../core/row/delta.js';
 import type { RowPlacement } from './cluster-view.js';
 import type { AskPeer } from './read-repair.js';
 import type { RowStore } from './row-store.js';
+import { SloppyQuorum } from './sloppy-quorum.js';
 
 export interface QuorumWritePorts {
   readonly self: NodeId;
@@ -29,21 +31,32 @@ export interface QuorumWritePorts {
  */
 export const LONGEST_WRITE_MS = 10_000;
 
-type Settled = { readonly replicas: readonly NodeId[] } | { readonly error: TriptychError };
+/** A replica that has not answered for this long is stood in for where the table allows that, ms. */
+const STAND_IN_AFTER_MS = 100;
+
+/** Who stored it; `isSloppy` where that was fewer than needed, and nodes that keep it for others made it enough. */
+type Settled = { readonly replicas: readonly NodeId[]; readonly isSloppy: boolean } | { readonly error: TriptychError };
 
 export class QuorumWrite {
   readonly #quorum: WriteQuorum;
   #isOwnCopyLost = false;
   #isDone = false;
+  readonly #failed = new Set<NodeId>();
+  #sloppy: SloppyQuorum | null = null;
   #cancelDeadline: Cancel = () => {};
+  #cancelStandIns: Cancel = () => {};
 
-  /** @param placement the row's replicas: every one is sent the write   @param required acknowledgements of each set */
+  /**
+   * @param placement the row's replicas: every one is sent the write   @param required acknowledgements of each set
+   * @param spares nodes that may stand in for replicas; null where they may not
+   */
   constructor(
     private readonly ports: QuorumWritePorts,
     private readonly key: RowKey,
     private readonly delta: Delta,
     placement: RowPlacement,
     private readonly required: number,
+    private readonly spares: readonly NodeId[] | null,
     private readonly context: CallContext,
     private readonly settle: (settled: Settled) => void,
   ) {
@@ -56,6 +69,10 @@ export class QuorumWrite {
     const context = { ...this.context, deadlineMs: clock.monotonicMs() + timeoutMs };
     this.#cancelDeadline = clock.after(timeoutMs, () => this.#end({ error: this.#failure('STORE_WRITE_TIMEOUT', { timeoutMs: Math.round(timeoutMs) }) }));
     const bytes = encodeDelta(this.delta);
+    if (this.spares !== null) {
+      this.#sloppy = new SloppyQuorum(ask, this.key, bytes, context, this.spares);
+      this.#cancelStandIns = clock.after(STAND_IN_AFTER_MS, () => this.#quorum.missing.forEach((node) => this.#standIn(node)));
+    }
     for (const node of this.#quorum.toSend()) {
       if (node === self) continue;
       ask(node, this.key, { kind: 'apply', delta: bytes }, context, (reply) => {
@@ -74,8 +91,22 @@ export class QuorumWrite {
   }
 
   #answered(node: NodeId, isStored: boolean): void {
-    const outcome = this.#quorum.answer(node, isStored ? 'stored' : 'failed');
-    if (outcome === 'satisfied') this.#end({ replicas: this.#quorum.voters });
+    if (isStored) return this.#judge(this.#quorum.answer(node, 'stored'));
+    this.#failed.add(node);
+    if (this.#sloppy === null || this.#sloppy.hasNoneFor(node)) return this.#judge(this.#quorum.answer(node, 'failed'));
+    this.#standIn(node);
+  }
+
+  /** For a replica that failed, or has not answered so far: then it may still do so itself. */
+  #standIn(node: NodeId): void {
+    this.#sloppy!.standInFor(node, (spare) => {
+      if (spare !== null) this.#judge(this.#quorum.standIn(node));
+      else if (this.#failed.has(node)) this.#judge(this.#quorum.answer(node, 'failed'));
+    });
+  }
+
+  #judge(outcome: QuorumOutcome): void {
+    if (outcome === 'satisfied') this.#end({ replicas: this.#quorum.stored, isSloppy: this.#quorum.isSloppy });
     else if (outcome === 'unreachable') this.#end({ error: this.#failure('STORE_WRITE_UNCERTAIN') });
   }
 
@@ -83,6 +114,7 @@ export class QuorumWrite {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#cancelDeadline();
+    this.#cancelStandIns();
     this.settle(settled);
   }
 

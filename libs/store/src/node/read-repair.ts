@@ -10,7 +10,7 @@
  */
 import type { Subscription } from 'rxjs';
 import { TriptychError, type CallContext, type NodeId, type RowKey } from '@app/contracts';
-import { coversKnowledge, type RowKnowledge } from '../core/row/causal-map.js';
+import { coversKnowledge, sameKnowledge, type RowKnowledge } from '../core/row/causal-map.js';
 import { decodeDifference, decodeKnowledge, encodeDifference, encodeKnowledge } from '../core/row/row-difference.js';
 import type { PeerReply, RowRequestBody } from '../ports/transport.js';
 import { takeIn } from './replica.js';
@@ -23,7 +23,8 @@ export interface RepairPeer {
 }
 
 export type RepairOutcome<T> =
-  | { readonly kind: 'repaired'; readonly value: T }
+  /** `isEqual`: every voter acknowledged with just the state that the value was taken from. */
+  | { readonly kind: 'repaired'; readonly value: T; readonly isEqual: boolean }
   /** A voter dropped out: the read has to look for another one. */
   | { readonly kind: 'lost'; readonly node: NodeId }
   /** This replica itself cannot go on: its disk failed, or the row was found damaged. */
@@ -43,6 +44,7 @@ export class ReadRepair<T> {
   #left = 0;
   #isDone = false;
   #value!: T;
+  #isEqual = true;
 
   /** @param take takes the answer from the durable row, at the moment it is called */
   constructor(
@@ -105,23 +107,24 @@ export class ReadRepair<T> {
   /** @param target the knowledge that the answer rests on: what the peer must come to cover */
   #pushTo(peer: RepairPeer, target: RowKnowledge): void {
     if (this.#isDone) return;
-    if (coversKnowledge(peer.knowledge!, target)) return this.#pushed();
+    if (coversKnowledge(peer.knowledge!, target)) return this.#pushed(sameKnowledge(peer.knowledge!, target));
     let difference;
     try {
       difference = this.rows.difference(this.key, peer.knowledge!);
     } catch (error) {
       return this.#end({ kind: 'failed', error: asStoreError(error) });
     }
-    if (difference === null) return this.#pushed();
+    if (difference === null) return this.#pushed(false);
     this.#send(peer, { kind: 'push', difference: encodeDifference(difference) }, (reply) => {
-      if (reply.kind !== 'pushed') return this.#end({ kind: 'lost', node: peer.node });
+      if (reply.kind !== 'pushed' || !reply.vote) return this.#end({ kind: 'lost', node: peer.node });
       peer.knowledge = decodeKnowledge(reply.knowledge);
       this.#pushTo(peer, target);
     });
   }
 
-  #pushed(): void {
-    if (--this.#left === 0) this.#end({ kind: 'repaired', value: this.#value });
+  #pushed(isEqual: boolean): void {
+    if (!isEqual) this.#isEqual = false;
+    if (--this.#left === 0) this.#end({ kind: 'repaired', value: this.#value, isEqual: this.#isEqual });
   }
 
   #send(peer: RepairPeer, body: RowRequestBody, onReply: (reply: PeerReply) => void): void {

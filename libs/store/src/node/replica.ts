@@ -10,7 +10,10 @@ import { decodeDifference, decodeKnowledge, encodeDifference, encodeKnowledge, t
 import type { PeerReply, PeerReplyBody, PeerRequest } from '../ports/transport.js';
 import type { Clock } from '@app/time';
 import type { AntiEntropy } from './anti-entropy.js';
-import type { RowStore, Settle } from './row-store.js';
+import { notSynced, type RowStore, type Settle } from './row-store.js';
+import type { HintedHandoff } from './hinted-handoff.js';
+import type { SlotSync } from './slot-sync.js';
+import type { Witness } from './witness.js';
 
 export class Replica {
   constructor(
@@ -18,6 +21,9 @@ export class Replica {
     private readonly antiEntropy: Pick<AntiEntropy, 'answer'>,
     private readonly hlc: HybridLogicalClock,
     private readonly clock: Clock,
+    private readonly slotSync: Pick<SlotSync, 'hasVote' | 'answer'>,
+    private readonly witness: Pick<Witness, 'mayAcknowledge' | 'answer'>,
+    private readonly keep: HintedHandoff['keep'],
   ) {}
 
   /** One request, one reply. Unsubscribing drops the reply; what was asked to be written is written all the same. */
@@ -37,13 +43,25 @@ export class Replica {
         };
       switch (request.kind) {
         case 'apply': {
+          if (!this.witness.mayAcknowledge) return subscriber.error(notSynced(request));
           const delta = decodeDelta(request.delta);
           this.hlc.observe(delta.hlc, this.clock.wallMs());
           this.rows.apply(request, delta, whenDurable(() => ({ kind: 'applied' })));
           return;
         }
+        case 'keep': {
+          if (!this.witness.mayAcknowledge) return subscriber.error(notSynced(request));
+          const delta = decodeDelta(request.delta);
+          this.hlc.observe(delta.hlc, this.clock.wallMs());
+          this.keep(request.owner, request, delta, request.delta, (isKept) => {
+            if (subscriber.closed) return;
+            if (isKept) reply({ kind: 'kept' });
+            else subscriber.error(new TriptychError('STORE_FAILED', `there is no room to keep a write for ${request.owner}`));
+          });
+          return;
+        }
         case 'digest': {
-          const vote = !this.rows.header(request).isDamaged;
+          const vote = !this.rows.header(request).isDamaged && this.slotSync.hasVote(request);
           reply({ kind: 'digest', vote, digest: this.rows.digest(request) });
           return;
         }
@@ -52,20 +70,37 @@ export class Replica {
           const difference = header.isDamaged ? null : this.rows.difference(request, decodeKnowledge(request.knowledge));
           reply({
             kind: 'pulled',
-            vote: !header.isDamaged,
+            vote: !header.isDamaged && this.slotSync.hasVote(request),
             knowledge: encodeKnowledge(header),
             difference: difference === null ? null : encodeDifference(difference),
           });
           return;
         }
         case 'push': {
-          const pushed = whenDurable(() => ({ kind: 'pushed', knowledge: encodeKnowledge(this.rows.header(request)) }));
+          if (!this.witness.mayAcknowledge) return subscriber.error(notSynced(request));
+          const pushed = whenDurable(() => {
+            const header = this.rows.header(request);
+            return { kind: 'pushed', vote: !header.isDamaged && this.slotSync.hasVote(request), knowledge: encodeKnowledge(header) };
+          });
           takeIn(this.rows, request, decodeDifference(request.difference), pushed);
           return;
         }
+        case 'ping':
+          reply({ kind: 'pong' });
+          return;
         case 'tree':
         case 'leaves':
           reply(this.antiEntropy.answer(request));
+          return;
+        case 'slots':
+          reply(this.slotSync.answer(request));
+          return;
+        case 'witness':
+          this.witness.answer(request, (body, error) => {
+            if (subscriber.closed) return;
+            if (body === null) subscriber.error(error);
+            else reply(body);
+          });
           return;
         default:
           subscriber.error(new TriptychError('REQUEST_INVALID', `peer request ${String((request as PeerRequest).kind)} is not known`));

@@ -71,7 +71,9 @@ export class RowRebuild {
     if (first === undefined || this.#isStopped) return;
     if (first.notBeforeMs > nowMs) return this.#schedule(first.notBeforeMs - nowMs);
     const { placementOf, replicationFactor } = this.ports;
-    const others = [...(placementOf(first.key)?.others ?? [])];
+    const placement = placementOf(first.key);
+    // While the membership changes, the replicas of before: theirs is the quorum that has all that was acknowledged.
+    const others = placement === null ? [] : placement.others.filter((node) => placement.sets[0]!.includes(node));
     const sourcesNeeded = replicationFactor - replicasRequired('QUORUM', replicationFactor) + 1;
     const retry = (): void => {
       // At the end of the queue: one row whose replicas are away must not hold up the others.
@@ -82,6 +84,8 @@ export class RowRebuild {
     this.#pullFrom(first.key, others, sourcesNeeded, retry, () => {
       const isDamagedAgain = this.#waiting.get(rowId(first.key))?.notBeforeMs !== first.notBeforeMs;
       if (isDamagedAgain) return this.#schedule(0);
+      // Some of it came from replicas of another epoch: they need not have known what is acknowledged in this one.
+      if (placementOf(first.key)?.epoch !== placement?.epoch) return retry();
       this.ports.rows.clearDamage(first.key, (error) => {
         if (error !== undefined) return retry();
         this.#rebuilt++;

@@ -19,8 +19,10 @@ export interface Place {
 
 export interface Page {
   readonly items: Item[];
-  /** There are items after the last one. */
+  /** There are items after the last one; of a page of some items, after the last one looked at. */
   readonly more: boolean;
+  /** Of a page of some items with more to come. */
+  readonly lookedTo?: Place;
 }
 
 /** What is left of a row of which some records are damaged. */
@@ -92,6 +94,32 @@ export class RowRecords {
     return { items, more };
   }
 
+  /** A page of the items that `wanted` holds for; the cost is what is looked at, LOOKED_AT_MAX items at most. */
+  pageOf(key: RowKey, limit: number, after: Place | undefined, wanted: (value: Uint8Array) => boolean): Page {
+    const items: Item[] = [];
+    let lookedTo = after;
+    for (let left = LOOKED_AT_MAX; ; ) {
+      const page = this.page(key, Math.min(LOOKED_AT_ONCE, left), lookedTo);
+      for (const [index, item] of page.items.entries()) {
+        if (wanted(item.value)) items.push(item);
+        lookedTo = { position: item.position, item: item.item };
+        const isLast = index === page.items.length - 1;
+        if (items.length === limit && !(isLast && !page.more)) return { items, more: true, lookedTo };
+      }
+      left -= page.items.length;
+      if (!page.more) return { items, more: false };
+      if (left === 0) return { items, more: true, lookedTo: lookedTo! };
+    }
+  }
+
+  /** The names of all items, in order; the cost is the row. Names stand in keys, so a damaged entry has one too. */
+  itemNames(key: RowKey): string[] {
+    const keys = keysOf(key);
+    const names: string[] = [];
+    this.engine.scan(keys.orderAfter(), (recordKey) => void names.push(keys.placeOf(recordKey).item));
+    return names;
+  }
+
   /** The place next to a place in the order, in either direction; null at the end. */
   neighbour(key: RowKey, at: Place, direction: 'before' | 'after'): Place | null {
     const keys = keysOf(key);
@@ -122,6 +150,9 @@ export class RowRecords {
     return salvage;
   }
 }
+
+const LOOKED_AT_MAX = 2_000;
+const LOOKED_AT_ONCE = 128;
 
 export const keysOf = (key: RowKey): RowKeys => new RowKeys(key.table, key.row);
 

@@ -32,7 +32,7 @@ import { encodeItem, encodeOrderEntry } from '../core/row/item-record.js';
 import type { RowDifference } from '../core/row/row-difference.js';
 import { rowOfTokenIndexKey, tokenIndexKey, tokenRange } from '../core/row/token-index.js';
 import { EMPTY_HEADER, encodeHeader, HASH_BYTES, xorInto, type RowHasher, type RowHeader } from '../core/row/row-header.js';
-import type { Mutation, StorageEngine } from '../ports/storage-engine.js';
+import type { Durability, Mutation, StorageEngine } from '../ports/storage-engine.js';
 import { RecentDeltas } from './recent-deltas.js';
 import { isCorruption, keysOf, RowRecords, type Page, type Place } from './row-records.js';
 
@@ -63,6 +63,12 @@ interface RowChange {
   readonly onDurable?: () => void;
 }
 
+/** What the write of a change tells when it is durable. */
+interface DurableChange {
+  readonly gains: ReadonlyMap<string, number>;
+  readonly onDurable?: () => void;
+}
+
 export class RowStore {
   readonly #records: RowRecords;
   readonly #drafts = new Map<string, Draft>();
@@ -73,14 +79,17 @@ export class RowStore {
    * @param siblingRuleOf which of several concurrent values a table shows
    * @param onDamage told of each row found damaged, after it was marked and before anything more of it is served, and of each
    *   one marked earlier that comes to light
-   * @param onChange told of each change of a row once it is durable: its header before and after
+   * @param onChange told of each change of a row once it is durable: its header before and after, and for each item that it
+   *   gained 1, that it lost -1
+   * @param durabilityOf when a write to a table is taken as durable
    */
   constructor(
     private readonly engine: StorageEngine,
     private readonly hasher: RowHasher,
     private readonly siblingRuleOf: (table: string) => SiblingRule,
     private readonly onDamage: (key: RowKey) => void,
-    private readonly onChange: (key: RowKey, before: RowHeader, after: RowHeader) => void = () => {},
+    private readonly onChange: (key: RowKey, before: RowHeader, after: RowHeader, gains: ReadonlyMap<string, number>) => void = () => {},
+    private readonly durabilityOf: (table: string) => Durability = () => 'commit',
   ) {
     this.#records = new RowRecords(engine, siblingRuleOf);
   }
@@ -123,9 +132,22 @@ export class RowStore {
     return this.#readIntact(key, () => this.#records.item(key, item));
   }
 
-  /** Up to `limit` items in order, from just after a place. @throws STORE_ROW_DAMAGED */
-  page(key: RowKey, limit: number, after?: Place): Page {
-    return this.#readIntact(key, () => this.#records.page(key, limit, after));
+  /** Dots of an item's versions, live and durable. @throws STORE_ROW_DAMAGED */
+  dotsOf(key: RowKey, item: string): Dot[] {
+    return this.#readIntact(key, () => this.#records.versions(key, item)).map(({ dot }) => dot);
+  }
+
+  /**
+   * Up to `limit` items in order, from just after a place.
+   * @param wanted only items whose value it holds for: see RowRecords.pageOf   @throws STORE_ROW_DAMAGED
+   */
+  page(key: RowKey, limit: number, after?: Place, wanted?: (value: Uint8Array) => boolean): Page {
+    return this.#readIntact(key, () => (wanted === undefined ? this.#records.page(key, limit, after) : this.#records.pageOf(key, limit, after, wanted)));
+  }
+
+  /** The names of all items in order, of a damaged row those that are left. @throws STORE_RECORD_CORRUPT */
+  itemNames(key: RowKey): string[] {
+    return this.#records.itemNames(key);
   }
 
   /** The place next to a place in the order, in either direction; null at the end. @throws STORE_ROW_DAMAGED */
@@ -222,6 +244,62 @@ export class RowStore {
     this.#change(key, draft, { knowledge: draft.header, items: new Map(), isDamaged: false }, settle);
   }
 
+  // ---- what a change of the members takes away
+
+  /** Removes all records of a row that others hold now. Fails while the row is being written to. */
+  drop(key: RowKey, settle: Settle): void {
+    const draft = this.#draft(key);
+    if (draft.writesInFlight > 0) return settle(new TriptychError('STORE_FAILED', 'the row is being written to'));
+    const gains = new Map<string, number>();
+    for (const [item, versions] of this.#latestItems(key, draft)) {
+      if (showItem(versions, this.siblingRuleOf(key.table)) !== null) gains.set(item, -1);
+      draft.items.set(item, []);
+    }
+    const batch: Mutation[] = [{ key: tokenIndexKey(key), value: null }];
+    this.engine.scan(keysOf(key).all(), (recordKey) => void batch.push({ key: new Uint8Array(recordKey), value: null }));
+    this.#write(key, draft, EMPTY_HEADER, batch, { gains }, settle);
+  }
+
+  // ---- what a scrubber puts right
+
+  /** Marks a row of which something that was acknowledged is gone or cannot be believed, though no reader has met it. */
+  damaged(key: RowKey): void {
+    this.#markDamaged(key, new TriptychError('STORE_RECORD_CORRUPT', 'the records of the row disagree'));
+  }
+
+  /**
+   * Writes what only repeats the row's items anew where it differs: the order index and the row's entry by token. The
+   * latest items count: a write on its way brings its own entries, and this batch comes after it.
+   */
+  rewriteIndexes(key: RowKey, settle: Settle): void {
+    const draft = this.#draft(key);
+    const keys = keysOf(key);
+    const wanted = new Map<string, Mutation>();
+    for (const [item, versions] of this.#latestItems(key, draft)) {
+      const shown = showItem(versions, this.siblingRuleOf(key.table));
+      if (shown === null) continue;
+      const recordKey = keys.order(shown.position, item);
+      wanted.set(Buffer.from(recordKey).toString('latin1'), { key: recordKey, value: encodeOrderEntry(shown) });
+    }
+    const batch: Mutation[] = isEmpty(draft.header) ? [] : [{ key: tokenIndexKey(key), value: NO_BYTES }];
+    this.engine.scan(keys.orderAfter(), (recordKey, bytes) => {
+      const name = Buffer.from(recordKey).toString('latin1');
+      const entry = wanted.get(name);
+      if (entry === undefined) batch.push({ key: new Uint8Array(recordKey), value: null });
+      else if (bytes !== null && Buffer.compare(bytes, entry.value!) === 0) wanted.delete(name);
+    });
+    batch.push(...wanted.values());
+    this.#release(key, draft);
+    this.engine.write(batch, settle);
+  }
+
+  /** Drops an entry of the index by token that leads nowhere; nothing where its row is here, or on its way to disk. */
+  dropTokenEntry(entryKey: Uint8Array, key: RowKey | null, settle: Settle): void {
+    const leadsToRow = key !== null && Buffer.compare(entryKey, tokenIndexKey(key)) === 0 && !isEmpty(this.latestHeader(key));
+    if (leadsToRow) return settle();
+    this.engine.write([{ key: entryKey, value: null }], settle);
+  }
+
   // ---- inside
 
   /** Puts the change of a row into one batch: the draft has it at once, the durable view when the batch is durable. */
@@ -239,17 +317,20 @@ export class RowStore {
     if (isEmpty(before)) batch.push({ key: tokenIndexKey(key), value: NO_BYTES });
     const versionsHash = new Uint8Array(before.versionsHash);
     let { itemCount } = before;
+    const gains = new Map<string, number>();
     for (const [item, versions] of change.items) {
       const held = this.latestVersions(key, item);
       for (const version of held) if (!versions.includes(version)) this.#toggle(versionsHash, key, version);
       for (const version of versions) if (!held.includes(version)) this.#toggle(versionsHash, key, version);
-      itemCount += this.#itemMutations(key, item, held, versions, batch);
+      const gain = this.#itemMutations(key, item, held, versions, batch);
+      if (gain !== 0) gains.set(item, gain);
+      itemCount += gain;
       draft.items.set(item, versions);
     }
     const { context, voided } = change.knowledge;
     const header: RowHeader = { context, voided, versionsHash, itemCount, isDamaged: change.isDamaged };
     batch.push({ key: keysOf(key).header(), value: encodeHeader(header) });
-    this.#write(key, draft, header, batch, change.onDurable, settle);
+    this.#write(key, draft, header, batch, { ...change, gains }, settle);
   }
 
   #toggle(hash: Uint8Array, key: RowKey, version: LiveDelta): void {
@@ -269,7 +350,7 @@ export class RowStore {
     return Number(shown !== null) - Number(before !== null);
   }
 
-  #write(key: RowKey, draft: Draft, header: RowHeader, batch: Mutation[], onDurable: (() => void) | undefined, settle: Settle): void {
+  #write(key: RowKey, draft: Draft, header: RowHeader, batch: Mutation[], { gains, onDurable }: DurableChange, settle: Settle): void {
     const waiting: Settle[] = [];
     const { damageCount, header: before } = draft;
     draft.header = header;
@@ -280,13 +361,13 @@ export class RowStore {
       const error = failure ?? (draft.damageCount === damageCount ? undefined : rowDamaged(key));
       if (error === undefined) {
         this.#cacheHeader(rowId(key), header);
-        this.onChange(key, before, header);
+        this.onChange(key, before, header, gains);
         onDurable?.();
       }
       this.#release(key, draft);
       settle(error);
       for (const waiter of waiting) waiter(error);
-    });
+    }, this.durabilityOf(key.table));
   }
 
   #draft(key: RowKey): Draft {
@@ -392,7 +473,7 @@ export class RowStore {
     this.#drafts.set(id, draft);
     draft.header = header; // it counts from here on: what its own write changes is nothing
     draft.damageCount++;
-    this.#write(key, draft, header, batch, undefined, () => {});
+    this.#write(key, draft, header, batch, { gains: NO_GAINS }, () => {});
     this.onDamage(key);
   }
 }
@@ -401,8 +482,12 @@ export class RowStore {
 export const isEmpty = (header: RowHeader): boolean => header.context.isEmpty && header.voided.isEmpty && !header.isDamaged;
 
 const NO_BYTES = new Uint8Array(0);
+const NO_GAINS: ReadonlyMap<string, number> = new Map();
 
 export const rowId = (key: RowKey): string => `${key.table}\0${key.row}`;
+
+export const notSynced = (key: RowKey): TriptychError =>
+  new TriptychError('STORE_NOT_SYNCED', `this replica of row ${key.row} of ${key.table} has no vote until it is synced`, { table: key.table, row: key.row });
 
 export const rowDamaged = (key: RowKey): TriptychError =>
   new TriptychError('STORE_ROW_DAMAGED', `row ${key.row} of ${key.table} is damaged here and is being rebuilt`, { table: key.table, row: key.row });

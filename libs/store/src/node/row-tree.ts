@@ -12,7 +12,7 @@ import { TriptychError, type RowKey } from '@app/contracts';
 import type { Cancel, Clock } from '@app/time';
 import type { LeafRow } from '../core/merkle/leaf-rows.js';
 import type { SharedTree } from '../core/merkle/merkle-diff.js';
-import { firstTokenOf, LEAF_COUNT, leafOf, MerkleTree, rowHash } from '../core/merkle/merkle-tree.js';
+import { EMPTY_HASH, firstTokenOf, LEAF_COUNT, leafOf, MerkleTree, rowHash, slotOfLeaf } from '../core/merkle/merkle-tree.js';
 import { tokenOf } from '../core/ring/token.js';
 import { HASH_BYTES, xorInto, type RowHasher, type RowHeader } from '../core/row/row-header.js';
 import { tokenIndexKey } from '../core/row/token-index.js';
@@ -58,8 +58,7 @@ export class RowTree {
   }
 
   /** A change of a row became durable. */
-  changed(key: RowKey, before: RowHeader, after: RowHeader): void {
-    const leaf = leafOf(tokenOf(key.table, key.row));
+  changed(key: RowKey, before: RowHeader, after: RowHeader, leaf = leafOf(tokenOf(key.table, key.row))): void {
     if (leaf >= this.#builtCount) return;
     this.#toggle(leaf, key, before);
     this.#toggle(leaf, key, after);
@@ -114,27 +113,62 @@ export class RowTree {
     return hash;
   }
 
-  #build(): void {
-    const keys: RowKey[] = [];
-    let leafReached = this.#builtCount;
+  /**
+   * Reads some leaves again and puts right those that are not what their rows make of them: a bit that flipped in memory, a
+   * change that was missed. Nothing while the tree is being built. Not to be called within a callback of the engine.
+   * @param from the first leaf   @returns hashes put right, rows read, and the first leaf that was not looked at
+   */
+  recheck(from: number): { readonly putRight: number; readonly rows: number; readonly upTo: number } {
+    if (!this.isReady) return { putRight: 0, rows: 0, upTo: LEAF_COUNT };
+    const { rows, upTo } = this.#readFrom(from);
+    this.#refresh();
+    const sums = new Map<number, Uint8Array>();
+    for (const { leaf, key, header } of rows) {
+      let sum = sums.get(leaf);
+      if (sum === undefined) sums.set(leaf, (sum = new Uint8Array(HASH_BYTES)));
+      if (adds(header)) xorInto(sum, this.#hash(key, header));
+    }
+    for (let leaf = this.#tree.firstSet(from); leaf < upTo; leaf = this.#tree.firstSet(leaf + 1)) {
+      if (!sums.has(leaf)) sums.set(leaf, EMPTY_HASH);
+    }
+    let putRight = 0;
+    for (const [leaf, sum] of sums) {
+      // One whose row was found damaged just now is read once more when the tree is next looked at.
+      if (this.#stale.has(leaf) || Buffer.compare(sum, this.#tree.leaf(leaf)) === 0) continue;
+      this.#tree.mendLeaf(leaf, sum);
+      putRight++;
+    }
+    for (let slot = slotOfLeaf(from); slot <= slotOfLeaf(upTo - 1); slot++) if (this.#tree.mendSlot(slot)) putRight++;
+    return { putRight, rows: rows.length, upTo };
+  }
+
+  /** Whole leaves from `from` on, of about BUILD_ROWS rows, with their durable headers. @throws STORE_RECORD_CORRUPT */
+  #readFrom(from: number): { rows: { leaf: number; key: RowKey; header: RowHeader }[]; upTo: number } {
+    const found: { leaf: number; key: RowKey }[] = [];
+    let leafReached = from;
     let isAtEnd = true;
+    this.rows.rowsByToken(firstTokenOf(from), firstTokenOf(LEAF_COUNT), (key) => {
+      const leaf = leafOf(tokenOf(key.table, key.row));
+      isAtEnd = found.length < BUILD_ROWS || leaf === leafReached;
+      if (isAtEnd) found.push({ leaf, key });
+      leafReached = leaf;
+      return isAtEnd;
+    });
+    const rows = found.map(({ leaf, key }) => ({ leaf, key, header: this.rows.header(key) }));
+    return { rows, upTo: isAtEnd ? LEAF_COUNT : leafReached };
+  }
+
+  #build(): void {
     try {
-      this.rows.rowsByToken(firstTokenOf(this.#builtCount), firstTokenOf(LEAF_COUNT), (key) => {
-        const leaf = leafOf(tokenOf(key.table, key.row));
-        isAtEnd = keys.length < BUILD_ROWS || leaf === leafReached;
-        if (isAtEnd) keys.push(key);
-        leafReached = leaf;
-        return isAtEnd;
-      });
-      const headers = keys.map((key) => this.rows.header(key));
-      keys.forEach((key, i) => this.#toggle(leafOf(tokenOf(key.table, key.row)), key, headers[i]!));
+      const { rows, upTo } = this.#readFrom(this.#builtCount);
+      for (const { leaf, key, header } of rows) this.#toggle(leaf, key, header);
+      this.#builtCount = upTo;
     } catch (error) {
       if (!(error instanceof TriptychError)) throw error;
       this.#cancelBuild = this.clock.after(BUILD_RETRY_MS, () => this.#build());
       return;
     }
-    this.#builtCount = isAtEnd ? LEAF_COUNT : leafReached;
-    if (!isAtEnd) this.#cancelBuild = this.clock.after(BUILD_PAUSE_MS, () => this.#build());
+    if (!this.isReady) this.#cancelBuild = this.clock.after(BUILD_PAUSE_MS, () => this.#build());
   }
 
   #refresh(): void {

@@ -2,24 +2,39 @@
  * One node: its rows, its answers to peers, its work as a coordinator; started and stopped as one.
  * Everything it touches comes through ports, so the same node runs in a service and, many at a time, in a simulation.
  */
-import type { Observable, Subscription } from 'rxjs';
-import type { CallContext, CommitReply, CommitRequest, GetReply, GetRequest, ListReply, ListRequest, NodeId, PrepareReply, PrepareRequest, RingReply, RowKey, ZoneId } from '@app/contracts';
-import type { Clock, Random } from '@app/time';
+import { Observable, type Subscription } from 'rxjs';
+import { TriptychError, type CallContext, type CommitReply, type CommitRequest, type CountReply, type CountRequest, type ErrorCode, type GetReply, type GetRequest, type ListReply, type ListRequest, type NodeId, type PrepareReply, type PrepareRequest, type RingMember, type RingReply, type RowKey, type ZoneId } from '@app/contracts';
+import type { Cancel, Clock, Random } from '@app/time';
 import { HybridLogicalClock } from '../core/causality/hybrid-logical-clock.js';
+import { HedgeBudget, type HedgeBudgetPolicy } from '../core/quorum/hedge-budget.js';
+import { everyone, type Membership } from '../core/membership/membership.js';
+import { leafOf } from '../core/merkle/merkle-tree.js';
+import { tokenOf } from '../core/ring/token.js';
 import { RowHasher } from '../core/row/row-header.js';
+import { PERIODIC_UNSYNCED, type UnsyncedReason } from '../core/sync/unsynced-slots.js';
 import { TABLES, type TableSchema } from '../core/row/table-schema.js';
-import type { ClusterView } from './cluster-view.js';
-import type { EngineStats, StorageEngine } from '../ports/storage-engine.js';
-import type { PeerMessage, PeerReply, PeerRequest, PeerRequestBody, PeerTransport, RowRequestBody } from '../ports/transport.js';
+import { ringOf, type ClusterView } from './cluster-view.js';
+import type { EngineStats, Recovery, StorageEngine } from '../ports/storage-engine.js';
+import type { MemberRequestBody, PeerMessage, PeerReply, PeerRequest, PeerRequestBody, PeerTransport, RowRequestBody, Stamped } from '../ports/transport.js';
 import { ANTI_ENTROPY_SETTINGS, AntiEntropy, type AntiEntropySettings, type AntiEntropyStats } from './anti-entropy.js';
+import { ClusterMembers, MEMBER_REQUESTS, type MembershipStatus } from './cluster-members.js';
 import { Coordinator } from './coordinator.js';
+import { DynamicSnitch } from './dynamic-snitch.js';
 import { DotMinter } from './dot-minter.js';
+import { EpochOperations } from './epoch-operations.js';
+import { FailureDetector, type FailureDetectorSettings, type FailureDetectorStats, type PeerStanding } from './failure-detector.js';
 import { HINT_SETTINGS, HintedHandoff, type HintSettings, type HintStats } from './hinted-handoff.js';
+import { ItemCounts } from './item-counts.js';
+import { LatencyTracker, type PeerLatency } from './latency-tracker.js';
 import { asStoreError } from './read-repair.js';
 import { Replica } from './replica.js';
 import { RowRebuild } from './row-rebuild.js';
-import { RowStore } from './row-store.js';
+import { RowRelease, type RowReleaseStats } from './row-release.js';
+import { notSynced, RowStore } from './row-store.js';
 import { RowTree } from './row-tree.js';
+import { allSlots, SlotSync, type SlotSyncSettings, type SlotSyncStats } from './slot-sync.js';
+import { Witness, type Standing, type WitnessStats } from './witness.js';
+import { SCRUB_SETTINGS, Scrubber, type ScrubSettings, type ScrubStats } from './scrubber.js';
 
 export interface StoreNodeOptions {
   readonly view: ClusterView;
@@ -30,10 +45,20 @@ export interface StoreNodeOptions {
   /** Keys the row digests; 16 bytes, the same on all nodes of the cluster. */
   readonly digestKey: Uint8Array;
   readonly tables?: readonly TableSchema[];
-  /** See QuorumReadPorts. */
-  readonly hedgeDelayMs?: number;
+  readonly hedgeBudget?: HedgeBudgetPolicy;
+  readonly failureDetector?: FailureDetectorSettings;
   readonly hints?: HintSettings;
   readonly antiEntropy?: AntiEntropySettings;
+  readonly scrub?: ScrubSettings;
+  readonly slotSync?: SlotSyncSettings;
+  /** How the directory was found (Recovery): as it was left, and none that was copied, where nothing is said. */
+  readonly recovery?: Pick<Recovery, 'isNew' | 'cleanStop' | 'sameDirectory' | 'isCut'>;
+  /** What this node was told of a cluster that it helps to found; null for one that is to join. What is on its disk goes before it. */
+  readonly founding: Membership | null;
+  /** Nodes asked for the membership beside its members. */
+  readonly seeds?: readonly NodeId[];
+  /** Told of the members whenever these change, and at once. */
+  readonly onMembers?: (members: readonly RingMember[]) => void;
 }
 
 export interface StoreNodeStats {
@@ -44,43 +69,141 @@ export interface StoreNodeStats {
   readonly rebuiltRows: number;
   readonly hints: HintStats;
   readonly antiEntropy: AntiEntropyStats;
+  readonly scrub: ScrubStats;
+  readonly slotSync: SlotSyncStats;
+  readonly witness: WitnessStats;
+  readonly membership: MembershipStatus;
+  readonly release: RowReleaseStats;
+  /** How each peer stands with this node, and how fast it answers reads. */
+  readonly peers: Readonly<Record<NodeId, PeerStanding & PeerLatency>>;
+  readonly stalls: FailureDetectorStats['stalls'];
+  readonly stalledMs: FailureDetectorStats['stalledMs'];
 }
 
-const HEDGE_DELAY_MS = 30;
+/** Reads that are hedged, at most one in twenty; and as many at once as a replica may hold up before it is passed over. */
+const HEDGE_BUDGET: HedgeBudgetPolicy = { perRequest: 0.05, burst: 20 };
+/** Failures of the way to a peer, not of the peer. */
+const NO_WAY: ReadonlySet<ErrorCode> = new Set(['WIRE_UNREACHABLE', 'WIRE_CONNECTION_LOST', 'WIRE_HANDSHAKE_REFUSED']);
 
 export class StoreNode {
   readonly rows: RowStore;
+  readonly members: ClusterMembers;
+  readonly #operations = new EpochOperations();
   readonly #coordinator: Coordinator;
   readonly #replica: Replica;
   readonly #rebuild: RowRebuild;
   readonly #handoff: HintedHandoff;
   readonly #tree: RowTree;
   readonly #antiEntropy: AntiEntropy;
+  readonly #counts: ItemCounts;
+  readonly #scrubber: Scrubber;
+  readonly #slotSync: SlotSync;
+  readonly #release: RowRelease;
+  readonly #witness: Witness;
+  readonly #latencies: LatencyTracker;
+  readonly #detector: FailureDetector;
   readonly #hlc = new HybridLogicalClock();
-  readonly #asked: Record<PeerRequestBody['kind'], number> = { apply: 0, digest: 0, pull: 0, push: 0, tree: 0, leaves: 0 };
+  readonly #asked: Record<PeerRequestBody['kind'], number> = { apply: 0, keep: 0, digest: 0, pull: 0, push: 0, tree: 0, leaves: 0, ping: 0, slots: 0, witness: 0, gossip: 0, learn: 0, promise: 0, accept: 0, progress: 0 };
 
   constructor(private readonly options: StoreNodeOptions) {
     const { view, engine, transport, clock, random } = options;
+    this.members = new ClusterMembers({
+      view,
+      engine,
+      clock,
+      random,
+      founding: options.founding,
+      seeds: options.seeds ?? [],
+      send: this.#sendAsIs.bind(this),
+      isDown: (node) => this.#detector.isDown(node),
+      isDirectoryKnown: () => this.#witness.isKnown,
+      waitingSlots: () => this.#slotSync.waitingSlots,
+      beginSync: (slots, record, settled) => this.#slotSync.begin(slots, 'joining', { beside: [record], settled }),
+      onEpoch: (_from, to) => {
+        options.onMembers?.(everyone(to));
+        this.#slotSync.sourcesChanged();
+        this.#release.epochChanged();
+        this.#operations.epochChanged();
+        this.#counts.ringChanged();
+      },
+    });
+    if (view.membership !== null) options.onMembers?.(everyone(view.membership));
     const tables = new Map((options.tables ?? TABLES).map((table) => [table.name, table]));
     const siblingRuleOf = (table: string): TableSchema['siblings'] => tables.get(table)?.siblings ?? 'latest';
     const onDamage = (key: RowKey): void => {
       this.#coordinator.rowDamaged(key);
       this.#rebuild.damaged(key);
       this.#tree.forget(key);
+      this.#counts.recount();
     };
     const hasher = new RowHasher(options.digestKey);
-    this.rows = new RowStore(engine, hasher, siblingRuleOf, onDamage, (key, before, after) => this.#tree.changed(key, before, after));
+    this.rows = new RowStore(engine, hasher, siblingRuleOf, onDamage, (key, before, after, gains) => {
+      const leaf = leafOf(tokenOf(key.table, key.row));
+      this.#tree.changed(key, before, after, leaf);
+      this.#counts.changed(key, leaf, gains);
+    }, (table) => tables.get(table)?.durability ?? 'commit');
     this.#tree = new RowTree(this.rows, hasher, options.digestKey, clock);
     const shared = { rows: this.rows, clock, ask: this.#ask.bind(this), placementOf: (key: RowKey) => view.placementOf(key) };
+    this.#latencies = new LatencyTracker(clock);
+    this.#detector = new FailureDetector(
+      {
+        clock,
+        random,
+        peers: () => view.peers,
+        isUnconnected: (node) => transport.isDown(node),
+        ping: (node, context) => this.#send(node, { kind: 'ping', from: view.self }, context, () => {}),
+        onBeat: () => snitch.probe(),
+        onStall: () => this.#latencies.stalled(),
+      },
+      options.failureDetector,
+    );
+    const isDown = (node: NodeId): boolean => this.#detector.isDown(node);
+    const snitch = new DynamicSnitch({ clock, ask: shared.ask, latencies: this.#latencies, isDown, isSuspect: (node) => this.#detector.isSuspect(node) });
+    const minter = new DotMinter(random);
+    this.#slotSync = new SlotSync(
+      {
+        ...shared,
+        engine,
+        askSlots: this.#send.bind(this),
+        sourcesOf: (slot) => view.sourcesOf(slot),
+        isDown,
+        replicationFactor: view.replicationFactor,
+        isPeriodic: (table) => tables.get(table)?.durability === 'periodic',
+        renewActor: () => minter.renew(),
+        isKnown: () => this.#witness.isKnown,
+      },
+      options.slotSync,
+    );
+    const { isNew, cleanStop, sameDirectory, isCut } = options.recovery ?? { isNew: true, cleanStop: false, sameDirectory: true, isCut: false };
+    const hasPeriodic = [...tables.values()].some(({ durability }) => durability === 'periodic');
+    if (isCut) this.#slotSync.begin(allSlots(), 'cut-log');
+    else if (hasPeriodic && !isNew && !cleanStop) this.#slotSync.begin(allSlots(), 'unclean-stop', { scope: PERIODIC_UNSYNCED });
+    this.#witness = new Witness({
+      self: view.self,
+      engine,
+      clock,
+      random,
+      sameDirectory,
+      peers: () => (view.peers.length > 0 ? view.peers : (options.seeds ?? [])),
+      ask: this.#send.bind(this),
+      isAmnesic: () => this.#slotSync.isAmnesic,
+      forgetAll: (reason, record, settled) => {
+        this.members.forgot();
+        this.#slotSync.begin(allSlots(), reason, { beside: [record], settled });
+      },
+    });
+    this.#release = new RowRelease({ ...shared, view });
     this.#rebuild = new RowRebuild({ ...shared, replicationFactor: view.replicationFactor });
-    const isDown = (node: NodeId): boolean => transport.isDown(node);
     this.#handoff = new HintedHandoff(
       {
         engine,
         clock,
         random,
         ask: shared.ask,
-        isMember: (node) => view.describe().members.some((member) => member.node === node),
+        self: view.self,
+        isMember: (node) => view.isMember(node),
+        replicasOf: (key) => view.replicasOf(key),
+        applyHere: (key, delta, settled) => this.rows.apply(key, delta, settled),
         isDown,
         onDropped: (target) => this.#antiEntropy.owe(target),
       },
@@ -95,22 +218,61 @@ export class StoreNode {
         random,
         sharedSlots: () => view.sharedSlots,
         isDown,
+        hasVoteForAll: (slots) => this.#slotSync.hasVoteForAll(slots),
       },
       options.antiEntropy ?? ANTI_ENTROPY_SETTINGS,
     );
-    this.#replica = new Replica(this.rows, this.#antiEntropy, this.#hlc, clock);
+    this.#counts = new ItemCounts({
+      rows: this.rows,
+      clock,
+      self: view.self,
+      ring: () => (view.epoch === 0 ? null : ringOf(view.describe().members, view.replicationFactor)),
+      isCounted: (table) => tables.get(table)?.counted === true,
+      hasVoteForAll: (slots) => this.#slotSync.hasVoteForAll(slots),
+    });
+    this.#scrubber = new Scrubber(
+      {
+        ...shared,
+        engine,
+        hasher,
+        siblingRuleOf,
+        tree: this.#tree,
+        isReplica: (key) => view.placementOf(key) !== null,
+        indexesRewritten: (key) => {
+          this.#tree.forget(key);
+          this.#counts.recount();
+        },
+        dropHint: (recordKey) => this.#handoff.damaged(recordKey),
+      },
+      options.scrub ?? SCRUB_SETTINGS,
+    );
+    this.#replica = new Replica(this.rows, this.#antiEntropy, this.#hlc, clock, this.#slotSync, this.#witness, (...hint) => this.#handoff.keep(...hint));
     this.#coordinator = new Coordinator({
       ...shared,
       self: view.self,
-      zone: view.zoneOf(view.self),
+      zone: view.zone,
       hlc: this.#hlc,
-      minter: new DotMinter(random),
+      minter,
+      hasVote: (key) => this.#slotSync.hasVote(key),
+      checkWritable: (key) => {
+        if (engine.state !== 'open') throw readOnly(view.self);
+        if (!this.#witness.mayAcknowledge) throw notSynced(key);
+      },
       tables,
       zoneOf: (node): ZoneId => view.zoneOf(node),
       isDown,
       owe: (node, key, delta, bytes) => this.#handoff.owe(node, key, delta, bytes),
+      sparesOf: (key) => view.sparesOf(key),
+      replicasOf: (key) => view.replicasOf(key),
+      keep: (...hint) => this.#handoff.keep(...hint),
       replicationFactor: view.replicationFactor,
-      hedgeDelayMs: options.hedgeDelayMs ?? HEDGE_DELAY_MS,
+      placementOf: (key) => {
+        const placement = view.placementOf(key);
+        return placement && { ...placement, others: snitch.order(key, placement.others) };
+      },
+      hedgeDelayMs: (node) => this.#latencies.hedgeDelayMs(node),
+      hedgeBudget: new HedgeBudget(options.hedgeBudget ?? HEDGE_BUDGET),
+      isSurelyDown: (node) => this.#detector.isSurelyDown(node),
     });
   }
 
@@ -118,15 +280,23 @@ export class StoreNode {
     return this.options.view.self;
   }
 
-  list = (request: ListRequest, context: CallContext): Observable<ListReply> => this.#coordinator.list(request, context);
-  get = (request: GetRequest, context: CallContext): Observable<GetReply> => this.#coordinator.get(request, context);
-  prepare = (request: PrepareRequest, context: CallContext): Observable<PrepareReply> => this.#coordinator.prepare(request, context);
-  commit = (request: CommitRequest, context: CallContext): Observable<CommitReply> => this.#coordinator.commit(request, context);
+  list = (request: ListRequest, context: CallContext): Observable<ListReply> => this.#operations.run(() => this.#whenKnown(() => this.#coordinator.list(request, context)));
+  get = (request: GetRequest, context: CallContext): Observable<GetReply> => this.#operations.run(() => this.#whenKnown(() => this.#coordinator.get(request, context)));
+  prepare = (request: PrepareRequest, context: CallContext): Observable<PrepareReply> => this.#operations.run(() => this.#whenKnown(() => this.#coordinator.prepare(request, context)));
+  commit = (request: CommitRequest, context: CallContext): Observable<CommitReply> => this.#operations.run(() => this.#whenKnown(() => this.#coordinator.commit(request, context)), true);
 
   /** What a peer asks of this replica. */
-  peer = (request: PeerRequest, context: CallContext): Observable<PeerReply> => this.#replica.handle(request, context);
+  peer = (request: PeerRequest, context: CallContext): Observable<PeerReply> => {
+    if ('from' in request) this.#detector.calledBy(request.from);
+    if (isAboutMembers(request)) return this.#answerMember(request);
+    if (!FENCED.has(request.kind)) return this.#replica.handle(request, context);
+    return this.#whenKnown(() => this.#fenced(request, context));
+  };
 
   ring = (): RingReply => this.options.view.describe();
+
+  /** In how many rows an item is, as far as this node knows. @throws REQUEST_INVALID */
+  count = (request: CountRequest): CountReply => this.#counts.answer(request);
 
   stats(): StoreNodeStats {
     return {
@@ -136,32 +306,147 @@ export class StoreNode {
       rebuiltRows: this.#rebuild.rebuiltCount,
       hints: this.#handoff.stats(),
       antiEntropy: this.#antiEntropy.stats(),
+      scrub: this.#scrubber.stats(),
+      slotSync: this.#slotSync.stats(),
+      witness: this.#witness.stats(),
+      membership: this.members.status(),
+      release: this.#release.stats(),
+      ...this.#peerStats(),
     };
+  }
+
+  #peerStats(): Pick<StoreNodeStats, 'peers' | 'stalls' | 'stalledMs'> {
+    const { peers, ...stalls } = this.#detector.stats();
+    const health = Object.entries(peers).map(([node, standing]) => [node, { ...standing, ...this.#latencies.latency(node as NodeId) }]);
+    return { peers: Object.fromEntries(health), ...stalls };
+  }
+
+  /** What this node's disk is, by its own word and its peers'; unknown just after a start. */
+  get standing(): Standing {
+    return this.#witness.standing;
+  }
+
+  /** Before a stop in order: peers hear how far this node has come. */
+  farewell(): void {
+    this.#witness.farewell();
+  }
+
+  /**
+   * Rows in these slots of the ring may lack what others have: no vote for them from now on, and a sync from their sources. For a
+   * node that is given slots, or given them back with whatever old rows it still has. `settled` once that is durable: before that
+   * it must not serve them.
+   */
+  syncSlots(slots: Iterable<number>, reason: Extract<UnsyncedReason, 'joining' | 'regained'>, settled: (error?: Error) => void = () => {}): void {
+    this.#slotSync.begin(slots, reason, { settled });
+  }
+
+  /** Slots of this node that wait for their sync. */
+  get waitingSlots(): number {
+    return this.#slotSync.waitingSlots;
+  }
+
+  /** Called each time no slot is waiting any more. The answer ends that. */
+  onSynced(listener: () => void): Cancel {
+    return this.#slotSync.onSynced(listener);
   }
 
   /** Stops what runs by itself. The engine is its owner's to close. */
   stop(): void {
+    this.members.stop();
+    this.#release.stop();
+    this.#witness.stop();
+    this.#slotSync.stop();
+    this.#scrubber.stop();
+    this.#detector.stop();
     this.#antiEntropy.stop();
+    this.#counts.stop();
     this.#tree.stop();
     this.#handoff.stop();
     this.#rebuild.stop();
+  }
+
+  /** What arrives just after a start waits for the peers to say what they know of this node's disk. */
+  #whenKnown<T>(begin: () => Observable<T>): Observable<T> {
+    if (!this.#witness.isHolding) return begin();
+    return new Observable((subscriber) => {
+      const cancel = this.#witness.whenKnown(() => subscriber.add(begin().subscribe(subscriber)));
+      return cancel;
+    });
+  }
+
+  /**
+   * About rows: answered in the epoch in which it was asked, or not at all. What was begun in one epoch and ended in the next
+   * is no answer either: a node that took its rows over meanwhile has not seen it.
+   */
+  #fenced(request: PeerRequest, context: CallContext): Observable<PeerReply> {
+    return new Observable((subscriber) => {
+      const refusal = this.members.refusal(request.epoch);
+      if (refusal !== null) return subscriber.error(refusal);
+      return this.#replica.handle(request, context).subscribe({
+        next: (reply) => {
+          const late = this.members.refusal(request.epoch);
+          if (late === null) subscriber.next(reply);
+          else subscriber.error(late);
+        },
+        error: (error: unknown) => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      });
+    });
+  }
+
+  #answerMember(request: Stamped & MemberRequestBody): Observable<PeerReply> {
+    return new Observable((subscriber) => {
+      this.#hlc.observe(request.hlc, this.options.clock.wallMs());
+      this.members.answer(request, (body, error) => {
+        if (body === null) return subscriber.error(error);
+        subscriber.next({ hlc: this.#hlc.last, ...body });
+        subscriber.complete();
+      });
+    });
   }
 
   #ask(to: NodeId, key: RowKey, body: RowRequestBody, context: CallContext, settle: (reply: PeerReply | null, error?: ReturnType<typeof asStoreError>) => void): Subscription {
     return this.#send(to, { table: key.table, row: key.row, ...body }, context, settle);
   }
 
-  /** Every message to a peer goes through here: stamped with our clock, and theirs heard. */
   #send(to: NodeId, message: PeerMessage, context: CallContext, settle: (reply: PeerReply | null, error?: ReturnType<typeof asStoreError>) => void): Subscription {
+    return FENCED.has(message.kind) ? this.members.send(to, message, context, settle) : this.#sendAsIs(to, message, context, settle);
+  }
+
+  /** Every message to a peer goes through here: stamped with our clock and epoch, and their clock heard. */
+  #sendAsIs(to: NodeId, message: PeerMessage, context: CallContext, settle: (reply: PeerReply | null, error?: ReturnType<typeof asStoreError>) => void): Subscription {
     const { transport, clock } = this.options;
     this.#asked[message.kind]++;
-    const request: PeerRequest = { hlc: this.#hlc.last, ...message };
-    return transport.call(to, request, context).subscribe({
+    const request: PeerRequest = { hlc: this.#hlc.last, epoch: this.options.view.epoch, ...message };
+    const question = message.kind === 'digest' ? this.#latencies.asked(to) : null;
+    this.#detector.asked(to);
+    const call = transport.call(to, request, context).subscribe({
       next: (reply) => {
         this.#hlc.observe(reply.hlc, clock.wallMs());
+        question?.answered();
+        this.#detector.heard(to);
         settle(reply);
       },
-      error: (error: unknown) => settle(null, asStoreError(error)),
+      error: (thrown: unknown) => {
+        const error = asStoreError(thrown);
+        if (NO_WAY.has(error.code)) {
+          question?.dropped();
+          this.#detector.unreachable(to);
+        } else if (!error.code.startsWith('WIRE_')) {
+          question?.answered();
+          this.#detector.heard(to);
+        }
+        settle(null, error);
+      },
     });
+    if (question !== null) call.add(() => question.unanswered());
+    return call;
   }
 }
+
+/** What is about rows, and so about who holds them. */
+const FENCED: ReadonlySet<PeerRequestBody['kind']> = new Set(['apply', 'keep', 'digest', 'pull', 'push', 'tree', 'leaves', 'slots']);
+
+const isAboutMembers = (request: PeerRequest): request is PeerRequest & MemberRequestBody => MEMBER_REQUESTS.has(request.kind);
+
+const readOnly = (node: NodeId): TriptychError => new TriptychError('STORE_READ_ONLY', `the disk of ${node} has failed: it takes no writes`, { node });

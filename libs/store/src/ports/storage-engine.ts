@@ -11,6 +11,9 @@ import type { Mutation, WriteBatch } from '../core/codec/log-record.js';
 
 export type { Mutation, WriteBatch };
 
+/** When a batch is settled: when it is on disk, or when the system has it, with a sync a while later (EngineSettings). */
+export type Durability = 'commit' | 'periodic';
+
 export interface StorageEngine {
   /**
    * The value, a copy that is the caller's to keep; undefined where there is none.
@@ -30,12 +33,21 @@ export interface StorageEngine {
    * 'failed', and every later write fails: what reached the disk is unknown until a restart has recovered it.
    * @throws TriptychError STORE_VALUE_TOO_LARGE for a key or value beyond the limits: nothing was written
    */
-  write(batch: WriteBatch, settled: (error?: Error) => void): void;
+  write(batch: WriteBatch, settled: (error?: Error) => void, durability?: Durability): void;
   readonly state: 'open' | 'failed' | 'closed';
+  /** What ended writing, where `state` is 'failed': its cause is the system's error. */
+  readonly failure: Error | null;
   /** Log sequence number of the last durable batch, counting from 1 in a new directory: what peers witness. */
   readonly durableLsn: number;
   /** Bytes and counts for metrics. */
   stats(): EngineStats;
+  /**
+   * Reads through the files that the next recovery would use. One step reads a piece of at most 256 KiB, or a group where
+   * that is larger, and yields its bytes; the end tells what is damaged. Steps may be as far apart as one likes.
+   */
+  checkFiles(): Generator<number, readonly FileDamage[]>;
+  /** Takes a checkpoint now rather than when it is due: one that is found rotten, or the log behind it, is then needed less. */
+  takeCheckpoint(): void;
   /** Waits for writes in flight, leaves a clean-stop marker unless the engine has failed, closes. Idempotent. */
   close(settled: (error?: Error) => void): void;
 }
@@ -69,6 +81,11 @@ export interface EngineStats {
   readonly checkpointLsn: number;
 }
 
+export interface FileDamage {
+  readonly file: string;
+  readonly reason: string;
+}
+
 /** How the last run ended, as found on opening: decides whether an actor may be kept. */
 export interface Recovery {
   /** The directory was empty: a new node, or one that lost its disk. */
@@ -82,4 +99,6 @@ export interface Recovery {
   readonly replayedBatches: number;
   /** Bytes at the end of the last log segment that were no whole group and were cut off. */
   readonly tornBytes: number;
+  /** The log was cut before batches that are whole, as `periodic` calls for: acknowledged writes may be missing. */
+  readonly isCut: boolean;
 }

@@ -267,7 +267,7 @@ export function describeStorageEngine(name: string, makeBench: () => EngineBench
       const last = begin(put('c', '3'));
       await close();
       expect(last).toEqual({ settled: true, error: undefined });
-      expect(reopen()).toEqual({ isNew: false, cleanStop: true, sameDirectory: true, durableLsn: 3, replayedBatches: 0, tornBytes: 0 });
+      expect(reopen()).toEqual({ isNew: false, cleanStop: true, sameDirectory: true, durableLsn: 3, replayedBatches: 0, tornBytes: 0, isCut: false });
       expect(scan()).toEqual(['b=2', 'c=3']);
       bench.kill();
       expect(reopen()).toMatchObject({ cleanStop: false, durableLsn: 3 });

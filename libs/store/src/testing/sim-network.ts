@@ -30,16 +30,25 @@ export interface SimMessage {
   readonly isReply: boolean;
 }
 
+/** What waits for a stopped process, in the order in which it came. */
+type Backlog = (() => void)[];
+
 /** Decides over single messages, for schedules by hand: what it answers true for is held until `release`. */
 export type HoldRule = (message: SimMessage) => boolean;
 
 export class SimNetwork {
   quality: LinkQuality = GOOD_LINK;
   hold: HoldRule | null = null;
-  /** Hears of each message as it arrives: counts what an operation costs, and tells whether two runs were the same. */
-  onDelivery: ((message: SimMessage) => void) | null = null;
+  /**
+   * Hears of each message as it arrives: counts what an operation costs, tells whether two runs were the same, and harms in
+   * between; a message that it answers false for is lost on the doorstep.
+   */
+  onDelivery: ((message: SimMessage) => boolean | void) | null = null;
   readonly #handlers = new Map<string, CallHandler>();
   readonly #cut = new Set<string>();
+  readonly #links = new Map<string, LinkQuality>();
+  readonly #stopped = new Map<string, Backlog>();
+  #openCalls = 0;
   #held: (() => void)[] = [];
 
   constructor(
@@ -66,8 +75,37 @@ export class SimNetwork {
     this.#cut.add(`${from}>${to}`);
   }
 
+  mend(from: string, to: string): void {
+    this.#cut.delete(`${from}>${to}`);
+    this.#links.delete(`${from}>${to}`);
+  }
+
+  /** This direction of one link is worse, or better, than the rest. */
+  degrade(from: string, to: string, quality: LinkQuality): void {
+    this.#links.set(`${from}>${to}`, quality);
+  }
+
+  /** All links are uncut and alike again; a stopped process stays stopped. */
   heal(): void {
     this.#cut.clear();
+    this.#links.clear();
+  }
+
+  /** The process is stopped, as by SIGSTOP: what is sent to it waits, and so does the news that its own calls are too late. */
+  stop(name: string): void {
+    if (!this.#stopped.has(name)) this.#stopped.set(name, []);
+  }
+
+  /** It goes on, and hears everything at once. */
+  goOn(name: string): void {
+    const backlog = this.#stopped.get(name) ?? [];
+    this.#stopped.delete(name);
+    for (const task of backlog) this.clock.after(0, task);
+  }
+
+  /** Calls begun and neither ended nor called off: what a leak test looks at. */
+  get openCalls(): number {
+    return this.#openCalls;
   }
 
   /** Delivers what was held back, in the order in which it was sent. */
@@ -94,7 +132,8 @@ export class SimNetwork {
       // The answer to a process that died meanwhile reaches nobody.
       const isOver = (): boolean => subscriber.closed || this.#handlers.get(from) !== caller;
       const fail = (code: 'WIRE_UNREACHABLE' | 'WIRE_DEADLINE'): void => {
-        if (!isOver()) subscriber.error(new TriptychError(code, `${from} to ${to}: ${code}`));
+        if (isOver()) subscriber.unsubscribe();
+        else subscriber.error(new TriptychError(code, `${from} to ${to}: ${code}`));
       };
       const deliver = (): void => {
         const handler = this.#handlers.get(to);
@@ -118,8 +157,11 @@ export class SimNetwork {
         running.push(answer);
       };
       this.#send({ from, to, kind: kindOf(payload, pattern), isReply: false }, deliver);
-      const cancelDeadline = this.clock.after(Math.max(0, context.deadlineMs - this.clock.monotonicMs()), () => fail('WIRE_DEADLINE'));
+      const late = (): void => this.#awake(from, () => fail('WIRE_DEADLINE'));
+      const cancelDeadline = this.clock.after(Math.max(0, context.deadlineMs - this.clock.monotonicMs()), late);
+      this.#openCalls++;
       return () => {
+        this.#openCalls--;
         cancelDeadline();
         for (const answer of running) answer.unsubscribe();
       };
@@ -128,21 +170,30 @@ export class SimNetwork {
 
   #send(message: SimMessage, deliver: () => void): void {
     const link = `${message.from}>${message.to}`;
-    if (this.#cut.has(link) || this.random.fraction() < this.quality.loss) return;
+    const quality = this.#links.get(link) ?? this.quality;
+    if (this.#cut.has(link) || this.random.fraction() < quality.loss) return;
     const arrive = (): void => {
       // A cut made while the message was on its way stops it too.
       if (this.#cut.has(link)) return;
-      this.onDelivery?.(message);
-      deliver();
+      this.#awake(message.to, () => {
+        if (this.onDelivery?.(message) !== false) deliver();
+      });
     };
     if (this.hold?.(message) === true) {
       this.#held.push(() => this.clock.after(0, arrive));
       return;
     }
-    const [least, most] = this.quality.latencyMs;
+    const [least, most] = quality.latencyMs;
     const latency = (): number => least + (most - least) * this.random.fraction();
     this.clock.after(latency(), arrive);
-    if (!message.isReply && this.random.fraction() < this.quality.duplication) this.clock.after(latency() * 3, arrive);
+    if (!message.isReply && this.random.fraction() < quality.duplication) this.clock.after(latency() * 3, arrive);
+  }
+
+  /** Runs the task now, or when the process that it is for goes on. */
+  #awake(name: string, task: () => void): void {
+    const backlog = this.#stopped.get(name);
+    if (backlog === undefined) task();
+    else backlog.push(task);
   }
 }
 

@@ -65,6 +65,21 @@ export class MerkleTree {
     this.toggle(leaf, change);
   }
 
+  /** As `set`, for a leaf that is wrong by a fault of memory: the slot above may be right. Then `mendSlot`. */
+  mendLeaf(leaf: number, hash: Uint8Array): void {
+    this.#leaves.at(leaf).set(hash);
+  }
+
+  /** Makes a slot the XOR of its leaves again. False where it was. */
+  mendSlot(slot: number): boolean {
+    return this.#slots.mend(slot, this.#leaves, slot * LEAVES_PER_SLOT, (slot + 1) * LEAVES_PER_SLOT);
+  }
+
+  /** The first leaf from `leaf` on that is not empty; LEAF_COUNT where there is none. */
+  firstSet(leaf: number): number {
+    return this.#leaves.firstSet(leaf);
+  }
+
   /** A view, valid until the next change. */
   leaf(leaf: number): Uint8Array {
     return this.#leaves.at(leaf);
@@ -97,6 +112,26 @@ class Hashes {
 
   xor(index: number, hash: Uint8Array): void {
     xorInto(this.at(index), hash);
+  }
+
+  firstSet(start: number): number {
+    const words = this.#words;
+    let at = start * WORDS;
+    while (at < words.length && words[at] === 0) at++;
+    return Math.floor(at / WORDS);
+  }
+
+  /** Makes one the XOR of some others. False where it was. */
+  mend(index: number, others: Hashes, start: number, end: number): boolean {
+    let isMended = false;
+    for (let word = 0; word < WORDS; word++) {
+      let sum = 0;
+      for (let i = start; i < end; i++) sum ^= others.#words[i * WORDS + word]!;
+      if (this.#words[index * WORDS + word] === sum >>> 0) continue;
+      this.#words[index * WORDS + word] = sum;
+      isMended = true;
+    }
+    return isMended;
   }
 
   /** The XOR of those from `start` to `end` that count. */

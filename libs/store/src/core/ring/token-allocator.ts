@@ -33,7 +33,7 @@ export const slotOf = (token: Token): number => Number(token >> BigInt(64 - SLOT
 export function allocateSlots(members: readonly RingMember[], copies: number): Uint16Array {
   const count = members.length;
   const lists = new Uint16Array(SLOT_COUNT * count);
-  const seeds = members.map(({ node }) => Number(tokenOf('node', node) >> 32n));
+  const seeds = members.map(({ node, place }) => Number(tokenOf('node', place ?? node) >> 32n));
   const distances = new Float64Array(count);
   const indexes = members.map((_, i) => i);
   for (let slot = 0; slot < SLOT_COUNT; slot++) {

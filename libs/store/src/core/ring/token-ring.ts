@@ -3,7 +3,7 @@
  * node and any client builds it from the members alone, so a request goes to a replica in one hop.
  */
 import { assert, type NodeId, type RingMember } from '@app/contracts';
-import { allocateSlots, slotOf, slotsHeld } from './token-allocator.js';
+import { allocateSlots, SLOT_COUNT, slotOf, slotsHeld } from './token-allocator.js';
 import type { Token } from './token.js';
 
 /** How much of the data a node holds beside what its weight calls for. */
@@ -19,6 +19,7 @@ export interface Ownership {
 
 /** Nodes further than this from their weight are reported: there the zone rule leaves no choice. */
 const TOLERATED_DEVIATION = 0.05;
+const NO_SLOTS = new Uint8Array(SLOT_COUNT);
 
 export class TokenRing {
   /** In the order of their node ids. */
@@ -29,6 +30,7 @@ export class TokenRing {
   /** Filled as slots are asked for: a small cluster uses few, and all requests for a slot share one array. */
   readonly #preferenceBySlot: (readonly RingMember[] | undefined)[] = [];
   readonly #replicasBySlot: (readonly RingMember[] | undefined)[] = [];
+  #slotsByNode: Map<NodeId, Uint8Array> | null = null;
 
   /**
    * @param members in any order   @param replicationFactor copies wanted, >= 1; where there are fewer members, each holds one
@@ -69,8 +71,23 @@ export class TokenRing {
     return (this.#replicasBySlot[slot] ??= this.preferenceList(token).slice(0, this.#copies));
   }
 
+  /** For each slot of the ring 1 where the node holds a copy, else 0: all 0 for a node that is no member. Not to be written to. */
+  slotsOf(node: NodeId): Uint8Array {
+    this.#slotsByNode ??= this.#findSlots();
+    return this.#slotsByNode.get(node) ?? NO_SLOTS;
+  }
+
   isReplica(node: NodeId, token: Token): boolean {
     return this.replicas(token).some((member) => member.node === node);
+  }
+
+  #findSlots(): Map<NodeId, Uint8Array> {
+    const slots = this.members.map(() => new Uint8Array(SLOT_COUNT));
+    const count = this.members.length;
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      for (let copy = 0; copy < this.#copies; copy++) slots[this.#lists[slot * count + copy]!]![slot] = 1;
+    }
+    return new Map(this.members.map(({ node }, i) => [node, slots[i]!]));
   }
 
   /** What each member holds of the ring; the data follows, since rows are many and small. */

@@ -91,12 +91,12 @@ export function decodeDelta(bytes: Uint8Array): Delta {
   return { item, dot, hlc, supersedes, version };
 }
 
-function encodeDot(dot: Dot, writer: ByteWriter): void {
+export function encodeDot(dot: Dot, writer: ByteWriter): void {
   writer.hex(dot.actor);
   writer.varint(dot.counter);
 }
 
-function decodeDot(reader: ByteReader): Dot {
+export function decodeDot(reader: ByteReader): Dot {
   return { actor: reader.hex(8) as ActorId, counter: reader.varint() };
 }
 

@@ -50,6 +50,14 @@ export class RowHasher {
     return sipHash128(this.key, encodeDelta(version, writer));
   }
 
+  /** The hash of one record, key and value: for sums over many. */
+  record(key: Uint8Array, value: Uint8Array): Uint8Array {
+    const writer = new ByteWriter();
+    writer.bytes(key);
+    writer.fixed(value);
+    return sipHash128(this.key, writer.finish());
+  }
+
   /** What two replicas compare: 16 bytes, equal exactly when context, voided dots and live versions are. */
   digest(header: RowHeader): Uint8Array {
     const known = this.#digests.get(header);

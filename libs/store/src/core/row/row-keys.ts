@@ -7,9 +7,18 @@
  *     table 0 row 0 'o' position 0 item      the item at its place: what a page shows
  *     0 name                                 the node's own records: hints, and the rows by token (token-index.ts)
  */
+import { assert, type RowKey } from '@app/contracts';
+
 const HEADER = 0x68;
 const ITEM = 0x69;
 const ORDER = 0x6f;
+const KINDS: ReadonlyMap<number, 'header' | 'item' | 'order'> = new Map([
+  [HEADER, 'header'],
+  [ITEM, 'item'],
+  [ORDER, 'order'],
+]);
+/** Between the node's own records and those of rows. */
+export const ROWS_START = Uint8Array.of(1);
 
 /** A row's keys, with the prefix encoded once. */
 export class RowKeys {
@@ -38,6 +47,11 @@ export class RowKeys {
 
   allItems(): { start: Uint8Array; end: Uint8Array } {
     return { start: this.#key(ITEM, ''), end: this.#key(ITEM + 1, '') };
+  }
+
+  /** Whether a record of the row is its header, an item or an entry of the order; null for a key that is none of these. */
+  kindOf(key: Uint8Array): 'header' | 'item' | 'order' | null {
+    return KINDS.get(key[this.#prefix.length]!) ?? null;
   }
 
   /** The order index, from its start or from just after a place. */
@@ -73,7 +87,24 @@ export class RowKeys {
   }
 }
 
-/** The key of one of the node's own records. */
-export const nodeKey = (name: string): Uint8Array => Buffer.from(`\0${name}`, 'latin1');
+/** The row that a record belongs to; null for one of the node's own, and for bytes that are no key of ours. */
+export function rowOfRecordKey(key: Uint8Array): RowKey | null {
+  const [table, row, rest] = latin1(key).split('\0', 3);
+  return table && row && rest !== undefined ? { table, row } : null;
+}
 
-const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+/** What the names of a node's own records begin with: a record under any other is one whose key rotted. */
+const OWN_RECORDS = ['epoch-', 'hint', 'membership', 'n\0', 'scrub', 't\0'];
+
+/** The key of one of the node's own records. */
+export function nodeKey(name: string): Uint8Array {
+  const key = Buffer.from(`\0${name}`, 'latin1');
+  assert(isNodeKey(key), `${name} is not among OWN_RECORDS`);
+  return key;
+}
+
+export const isNodeKey = (key: Uint8Array): boolean => key[0] === 0 && OWN_RECORDS.some((name) => latin1(key.subarray(1, 1 + name.length)) === name);
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}

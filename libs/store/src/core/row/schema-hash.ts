@@ -13,6 +13,10 @@ export function schemaHash(tables: readonly TableSchema[] = TABLES): string {
     writer.string(table.name);
     writer.string(table.siblings);
     writer.varint(table.maxItemsPerRow);
+    writer.u8(table.attributes === true ? 1 : 0);
+    writer.u8(table.counted === true ? 1 : 0);
+    writer.string(table.level ?? 'QUORUM');
+    writer.u8(table.sloppy === true ? 1 : 0);
   }
   return Buffer.from(sipHash128(KEY, writer.finish())).toString('hex');
 }

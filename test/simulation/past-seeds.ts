@@ -1,0 +1,10 @@
+/**
+ * Seeds that once failed, and why: run by every `npm test`, whatever else is run. A seed stays when what it found is mended;
+ * since a change of the simulator changes what a seed does, the schedule itself belongs into a test of its own where it matters.
+ */
+export const PAST_SEEDS: readonly { readonly seed: number; readonly found: string }[] = [
+  { seed: 35, found: 'a node that cannot start because its disk fails is started again until it can' },
+  { seed: 331, found: 'a node that has just come back asks its peers before it votes: a read at ALL may have to try again' },
+  { seed: 402, found: 'an old disk counts as whole only when all peers have heard of it, or two replicas wait for each other' },
+  { seed: 435, found: 'a disk rolled back while the only peer that saw its last writes is cut off passes as sound: out of scope, see witness.ts' },
+];
