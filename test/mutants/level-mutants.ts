@@ -31,7 +31,7 @@ export const LEVEL_MUTANTS: readonly Mutant[] = [
     breaks: 'F15: a linearizable read answers a state that was equal on a quorum',
     file: 'libs/store/src/node/quorum-read.ts',
     find: 'if (this.demand.isLinearizable && !outcome.isEqual) {',
-    replace: 'if (this.demand.isLinearizable && !outcome.isEqual && this.#value === undefined) {',
+    replace: 'if (this.demand.isLinearizable && !outcome.isEqual && this.#isDone) {',
     foundBy: 'libs/store/src/node/levels.spec.ts',
   },
   {

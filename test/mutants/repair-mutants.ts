@@ -136,6 +136,6 @@ export const REPAIR_MUTANTS: readonly Mutant[] = [
     file: 'libs/store/src/node/store-node.ts',
     find: 'onDropped: (target) => this.#antiEntropy.owe(target),',
     replace: 'onDropped: () => {},',
-    foundBy: ANTI_ENTROPY_SPEC,
+    foundBy: 'test/simulation/scenarios.spec.ts',
   },
 ];

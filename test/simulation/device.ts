@@ -1,13 +1,14 @@
 /**
  * A device: one operation after another, each through a gateway of its own choice. Two pauses in five are a few milliseconds,
  * so that devices meet; after a write it often reads at once through another zone, since that is where a store shows
- * what it forgot.
+ * what it forgot. Some are impatient, and some hang up in the middle: then nobody knows what became of what they asked.
  */
 import type { CallContext, Operation as StoreOperation, Placement, TriptychError } from '@app/contracts';
 import { sameOperation, type PendingWrite, type ReplicatedListStore, type WriteFailure } from '@app/favorites-client';
 import type { HistoryRecorder, Level, Operation, WriteOperation } from '@app/history';
 import { favorites } from '@app/store/testing';
 import type { SeededRandom } from '@app/time';
+import type { Subscription } from 'rxjs';
 import { between } from './fault.js';
 import type { ListProfile, SeedProfile } from './seed-profile.js';
 
@@ -25,7 +26,7 @@ export interface DeviceWorld {
   readonly history: HistoryRecorder;
   readonly isHarming: boolean;
   after(delayMs: number, task: () => void): void;
-  context(): CallContext;
+  context(timeoutMs: number): CallContext;
   count(what: string): void;
   trace(what: string): void;
 }
@@ -35,6 +36,11 @@ interface Unfinished {
   readonly operation: WriteOperation;
 }
 
+const TIMEOUT_MS = 2_000;
+const IMPATIENT_TIMEOUT_MS: readonly [number, number] = [2, 150];
+const IMPATIENT_SHARE = 0.15;
+const HANGS_UP_SHARE = 0.02;
+const HANGS_UP_AFTER_MS: readonly [number, number] = [0, 6];
 const SHORT_PAUSE_MS: readonly [number, number] = [0, 8];
 const PAUSE_MS: readonly [number, number] = [100, 2_000];
 
@@ -92,11 +98,12 @@ export class Device {
     const writer = this.lastWriter.get(list.user);
     const others = clients.filter((gateway) => gateway !== writer);
     const { store } = random.fraction() < 0.8 ? random.pick(others) : random.pick(clients);
-    store.list({ ...favorites(list.user), limit: 100, level, ...this.#token(list.user) }, this.world.context()).subscribe({
+    const call = store.list({ ...favorites(list.user), limit: 100, level, ...this.#token(list.user) }, this.#context()).subscribe({
       next: ({ items, achieved, seen }) => {
         operation.films = items.map((item) => item.item);
         if (achieved.repaired) this.world.count('read repaired');
         if (achieved.hedged) this.world.count('read hedged');
+        if (achieved.versions > 1) this.world.count(`read at ${level} that met different states`);
         if (level === 'SESSION') this.world.count(achieved.replicas.length === 1 ? 'session answered by one replica' : 'session escalated');
         this.#ended(operation, level, 'acknowledged', this.#saw(list.user, seen, achieved.tokenAhead));
       },
@@ -105,6 +112,7 @@ export class Device {
         this.#ended(operation, level, 'refused');
       },
     });
+    this.#perhapsHangUp(call);
   }
 
   #write(list: ListProfile, film: string, operation: StoreOperation): void {
@@ -129,7 +137,7 @@ export class Device {
     this.lastWriter.set(recorded.user, gateway);
     const key = `${recorded.user}/${recorded.film}`;
     const { level } = recorded;
-    gateway.store.write({ ...favorites(recorded.user), item: recorded.film, operation, level, ...(pending && { pending }), ...this.#token(list.user) }, this.world.context()).subscribe({
+    const call = gateway.store.write({ ...favorites(recorded.user), item: recorded.film, operation, level, ...(pending && { pending }), ...this.#token(list.user) }, this.#context()).subscribe({
       next: ({ achieved, seen }) => {
         this.#unfinished.delete(key);
         if (achieved.sloppy) this.world.count('write stood in for');
@@ -144,6 +152,24 @@ export class Device {
         this.#ended(recorded, level, error.applied === 'unknown' || error.pending !== undefined ? 'unknown' : 'refused');
         this.live();
       },
+    });
+    this.#perhapsHangUp(call);
+  }
+
+  #context(): CallContext {
+    const { random } = this.world;
+    return this.world.context(random.fraction() < IMPATIENT_SHARE ? between(random, IMPATIENT_TIMEOUT_MS) : TIMEOUT_MS);
+  }
+
+  /** Leaves without an answer: what was asked stays of unknown outcome, and the device goes on with something else. */
+  #perhapsHangUp(call: Subscription): void {
+    const { random } = this.world;
+    if (random.fraction() >= HANGS_UP_SHARE) return;
+    this.world.after(between(random, HANGS_UP_AFTER_MS), () => {
+      if (call.closed) return;
+      call.unsubscribe();
+      this.world.count('device hung up');
+      this.live();
     });
   }
 

@@ -22,12 +22,14 @@ const isMember = ({ cluster }: FaultScene, name: string): boolean =>
  */
 function change(scene: FaultScene, via: string, wanted: Change, leaving: string | null = null): void {
   const { cluster } = scene;
+  const { epoch } = cluster.membership;
   cluster.beginChange(wanted, { via });
   if (leaving === null) return;
   const untilMs = cluster.clock.monotonicMs() + LOOKS_FOR_MS;
   const look = (): void => {
     if (!isThere(cluster, leaving) || cluster.clock.monotonicMs() > untilMs) return;
-    if (cluster.isSettled && !isMember(scene, leaving)) cluster.discard(leaving);
+    // Of a higher epoch: those that are up may know an older one only.
+    if (cluster.isSettled && cluster.membership.epoch > epoch && !isMember(scene, leaving)) cluster.discard(leaving);
     else cluster.clock.after(LOOK_EVERY_MS, look);
   };
   cluster.clock.after(LOOK_EVERY_MS, look);

@@ -107,3 +107,16 @@ describe('an acknowledgement', () => {
     expect(commit.error).toMatchObject({ code: 'STORE_WRITE_UNCERTAIN' });
   });
 });
+
+describe('a replica that missed a write', () => {
+  it('is compared with at once where the hint for it was given up, though it was never seen to be down', () => {
+    const antiEntropy = { roundEveryMs: HOUR_MS, lookEveryMs: 500, bytesPerSecond: 1_000_000 };
+    const cluster = testCluster({ settings: { antiEntropy, hints: { maxBytes: 0, maxBytesPerTarget: 0, maxInFlight: 1, bytesPerSecond: 1 } } });
+    cluster.advance(2_000);
+    cluster.network.onDelivery = ({ to, kind, isReply }) => !(to === 'c1' && kind === 'apply' && !isReply);
+    cluster.add('ann', 'x', { via: 'a1' });
+    cluster.network.onDelivery = null;
+    cluster.advance(15_000);
+    expect(cluster.locally('c1', 'ann')).toEqual(['x']);
+  });
+});

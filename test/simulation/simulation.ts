@@ -69,6 +69,7 @@ class Simulation implements FaultScene, DeviceWorld {
   #faultCount = 0;
   #diskFaultCount = 0;
   #endedProcesses = 0;
+  #endedMs = 0;
 
   constructor(readonly seed: number) {
     this.random = new SeededRandom(Math.imul(seed, 2_654_435_761));
@@ -78,9 +79,9 @@ class Simulation implements FaultScene, DeviceWorld {
     const { nodesPerZone, repair, engine, isSloppy } = this.profile;
     const tables = TABLES.map((table) => (isSloppy ? { ...table, sloppy: true } : table));
     this.cluster = testCluster({ seed, nodesPerZone, settings: { scrub: SCRUB, tables, ...REPAIR[repair] }, engine });
-    this.cluster.onEnd = (_, node) => {
+    this.cluster.onEnd = (name) => {
       this.#endedProcesses++;
-      collectCounts(node.stats(), this.coverage);
+      this.#collect(name);
     };
     this.history = new HistoryRecorder(() => this.cluster.clock.monotonicMs());
     this.cluster.network.onDelivery = (message) => {
@@ -111,7 +112,7 @@ class Simulation implements FaultScene, DeviceWorld {
       violations: this.#violations,
       operations: this.history.operations.length,
       faults: this.#faultCount,
-      virtualMs: clock.monotonicMs(),
+      virtualMs: this.#endedMs,
       coverage: this.coverage,
       traceHash: this.#hash.toString(16).padStart(8, '0'),
       history: this.history.operations,
@@ -133,8 +134,8 @@ class Simulation implements FaultScene, DeviceWorld {
     this.cluster.clock.after(delayMs, task);
   }
 
-  context(): CallContext {
-    return { deadlineMs: this.cluster.clock.monotonicMs() + REQUEST_TIMEOUT_MS, traceId: 'sim', priority: 'read', principal: { kind: 'device', name: 'sim' } };
+  context(timeoutMs = REQUEST_TIMEOUT_MS): CallContext {
+    return { deadlineMs: this.cluster.clock.monotonicMs() + timeoutMs, traceId: 'sim', priority: 'read', principal: { kind: 'device', name: 'sim' } };
   }
 
   happened(fault: string): void {
@@ -189,6 +190,16 @@ class Simulation implements FaultScene, DeviceWorld {
       return fate === 'delivered';
     }
     return true;
+  }
+
+  /** What a process has done in its life, and what its start had found. */
+  #collect(name: string): void {
+    const { isNew, cleanStop, replayedBatches, tornBytes } = this.cluster.recovery(name);
+    collectCounts(this.cluster.node(name).stats(), this.coverage);
+    this.count('start: on an empty disk', Number(isNew));
+    this.count('start: after a clean stop', Number(cleanStop));
+    this.count('start: from the log', Number(replayedBatches > 0));
+    this.count('start: of a torn log', Number(tornBytes > 0));
   }
 
   #plague(): void {
@@ -326,9 +337,13 @@ class Simulation implements FaultScene, DeviceWorld {
   /** Stopped, nothing is left: no timer, no call. */
   #stop(): void {
     const { cluster } = this;
-    for (const { store } of this.clients) store.stop();
+    this.#endedMs = cluster.clock.monotonicMs();
+    for (const { store } of this.clients) {
+      collectCounts(store.stats(), this.coverage, 'gateway.');
+      store.stop();
+    }
     for (const name of cluster.nodes) {
-      collectCounts(cluster.node(name).stats(), this.coverage);
+      this.#collect(name);
       cluster.node(name).stop();
     }
     cluster.advance(STOPPING_MS);
