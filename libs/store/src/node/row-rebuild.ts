@@ -36,9 +36,9 @@ export class RowRebuild {
 
   constructor(private readonly ports: RowRebuildPorts) {}
 
-  /** Rows that wait for their vote. */
+  /** Rows of this node that wait for their vote. */
   get waitingCount(): number {
-    return this.#waiting.size;
+    return [...this.#waiting.values()].filter(({ key }) => this.ports.placementOf(key) !== null).length;
   }
 
   /** Rows that got it back since the start. */
@@ -70,9 +70,15 @@ export class RowRebuild {
     const [first] = [...this.#waiting.values()].sort((a, b) => a.notBeforeMs - b.notBeforeMs);
     if (first === undefined || this.#isStopped) return;
     if (first.notBeforeMs > nowMs) return this.#schedule(first.notBeforeMs - nowMs);
-    const { placementOf, replicationFactor } = this.ports;
+    const { placementOf, replicationFactor, rows } = this.ports;
+    if (!rows.header(first.key).isDamaged) {
+      // Dropped since, as another node's (row-release.ts).
+      this.#waiting.delete(rowId(first.key));
+      return this.#schedule(0);
+    }
     const placement = placementOf(first.key);
-    // While the membership changes, the replicas of before: theirs is the quorum that has all that was acknowledged.
+    // A row that is another node's now waits to be dropped, or to be this node's again. While the membership changes it is the
+    // replicas of before that are asked: theirs is the quorum that has all that was acknowledged.
     const others = placement === null ? [] : placement.others.filter((node) => placement.sets[0]!.includes(node));
     const sourcesNeeded = replicationFactor - replicasRequired('QUORUM', replicationFactor) + 1;
     const retry = (): void => {
@@ -86,7 +92,7 @@ export class RowRebuild {
       if (isDamagedAgain) return this.#schedule(0);
       // Some of it came from replicas of another epoch: they need not have known what is acknowledged in this one.
       if (placementOf(first.key)?.epoch !== placement?.epoch) return retry();
-      this.ports.rows.clearDamage(first.key, (error) => {
+      rows.clearDamage(first.key, (error) => {
         if (error !== undefined) return retry();
         this.#rebuilt++;
         this.#waiting.delete(rowId(first.key));

@@ -69,6 +69,20 @@ describe('[M23] rows of slots that are another node’s now', () => {
     expect(cluster.list(user)).toContain('ikiru');
   });
 
+  it('that are found damaged are dropped too, and nobody waits for them to be rebuilt', () => {
+    const cluster = withLists(5);
+    const user = heldBy(cluster, 'b1')[0]!;
+    cluster.setWeight('b1', 0);
+    cluster.isolate('b1');
+    expect(cluster.rot('b1', user, 'heat')).toBe(true);
+    expect(() => cluster.node('b1').rows.item(favorites(user), 'heat')).toThrow('damaged');
+    cluster.heal();
+    cluster.advance(30_000);
+    expect(rowsAt(cluster, 'b1')).toEqual([]);
+    expect(cluster.node('b1').stats().damagedRows).toBe(0);
+    expect(cluster.list(user)).toContain('heat');
+  });
+
   it('stay while their owners cannot be reached', () => {
     const cluster = withLists(4);
     const user = heldBy(cluster, 'b1')[0]!;
