@@ -1,7 +1,7 @@
 /** Store nodes come and go by `npm run cluster`, in real processes, while devices add, remove and read; nobody notices. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCommand } from '../../apps/cluster/src/cluster-command.js';
-import { localCluster, type LocalCluster } from '../support/local-cluster.js';
+import { eventually, localCluster, type LocalCluster } from '../support/local-cluster.js';
 
 const USERS = 8;
 const FILMS = 40;
@@ -24,6 +24,12 @@ class Devices {
 
   start(): void {
     for (let number = 0; number < USERS; number++) this.#running.push(this.#device(number));
+  }
+
+  /** Settles once so many operations more have been asked for. */
+  async asked(count: number): Promise<void> {
+    const wanted = this.operations + count;
+    await eventually(() => this.operations >= wanted, 30_000, `${count} operations more`);
   }
 
   async end(): Promise<void> {
@@ -76,12 +82,12 @@ it('[M22] a node is added, another removed, a third replaced under load: nothing
   const devices = new Devices();
   devices.start();
   try {
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await devices.asked(50);
     expect(await command('add', 'zone-b')).toBe(0);
     expect(await command('remove', 'b2')).toBe(0);
     expect(await command('replace', 'c1')).toBe(0);
     expect(await command('weight', 'a2', '2')).toBe(0);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await devices.asked(50);
   } finally {
     await devices.end();
   }

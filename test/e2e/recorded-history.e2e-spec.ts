@@ -28,17 +28,19 @@ const seed = Math.floor(performance.timeOrigin) % 1_000_000;
 const random = new SeededRandom(seed);
 let cluster: LocalCluster;
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const gateways = (): string[] => ['a', 'b', 'c'].map((zone) => cluster.gateway(zone));
 const names = (role: string): string[] => cluster.processes.filter((one) => one.role === role).map(({ name }) => name);
 
-/** Runs devices beside `trouble`, then demands that everything holds. */
-async function expectPromisesKept(trouble: () => Promise<void>, users = USERS): Promise<void> {
+/** Operations that are answered while a fault lasts: some 0.2 to 2 s of them. */
+const some = (): number => 10 + random.below(90);
+
+/** Runs devices beside `trouble`, then demands that everything holds. How long a fault lasts is counted in what they do meanwhile. */
+async function expectPromisesKept(trouble: (devices: RecordedDevices) => Promise<void>, users = USERS): Promise<void> {
   const devices = new RecordedDevices({ gateways: gateways(), users, films: FILMS, devices: DEVICES, random });
   devices.start();
-  await sleep(500);
-  await trouble();
-  await sleep(500);
+  await devices.answered(30);
+  await trouble(devices);
+  await devices.answered(30);
   await devices.stop();
   await mended();
   await devices.readAll('afterwards', 'QUORUM');
@@ -72,24 +74,24 @@ describe('what devices saw of a cluster of real processes', () => {
 
   it('holds every promise while processes are killed and started again', { timeout: 120_000 }, async () => {
     cluster = await localCluster();
-    await expectPromisesKept(async () => {
+    await expectPromisesKept(async (devices) => {
       for (let round = 0; round < 4; round++) {
         const name = random.pick([...names('store'), ...names('gateway'), ...ZONES]);
         await cluster.kill(name);
-        await sleep(300 + 900 * random.fraction());
+        await devices.answered(some());
         await cluster.start(name);
       }
     });
   });
 
   it('while they are stopped, whole zones at once, and go on as if nothing had been', { timeout: 120_000 }, async () => {
-    await expectPromisesKept(async () => {
+    await expectPromisesKept(async (devices) => {
       for (let round = 0; round < 4; round++) {
         const name = random.pick([...names('store'), ...ZONES]);
         await cluster.pause(name);
-        await sleep(300 + 1_500 * random.fraction());
+        await devices.answered(some());
         await cluster.resume(name);
-        await sleep(200);
+        await devices.answered(10);
       }
     }, ['cay', 'dan']);
   });
@@ -129,13 +131,12 @@ describe.skipIf(lacks('loop', whyNoLoop()))('what devices saw of a cluster whose
       machines.set(name, new LoopMachine(scratch, name, home));
     }
     cluster = await localCluster({ dataDirectory });
-    await expectPromisesKept(async () => {
+    await expectPromisesKept(async (devices) => {
       for (let round = 0; round < 2; round++) {
-        await sleep(1_500);
+        await devices.answered(80);
         await cluster.kill('store');
         for (const machine of machines.values()) machine.losePower();
         await cluster.start('store');
-        await sleep(500);
       }
     });
   });

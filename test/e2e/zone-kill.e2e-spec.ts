@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, localCluster, type LocalCluster } from '../support/local-cluster.js';
 
-const RUN_MS = 4_000;
+/** Adds that are acknowledged before, during and after: a second's work and more. */
+const ADDS = 60;
 
 describe('a zone killed under load', () => {
   let cluster: LocalCluster;
@@ -37,12 +38,17 @@ describe('a zone killed under load', () => {
         else if (put.status === 200 && !body.includes(`"${film}"`)) failures.push(`GET through ${other} misses ${film}`);
       }
     };
+    const acknowledge = async (count: number): Promise<void> => {
+      const have = (): number => [...acknowledged.values()].flat().length;
+      const wanted = have() + count;
+      await eventually(() => have() >= wanted || failures.length > 0, 30_000, `${count} more adds`);
+    };
     const devices = Array.from({ length: 8 }, (_, number) => device(number));
-    await new Promise((resolve) => setTimeout(resolve, RUN_MS / 4));
+    await acknowledge(ADDS);
     await cluster.kill(`zone-${dying}`);
-    await new Promise((resolve) => setTimeout(resolve, RUN_MS));
+    await acknowledge(2 * ADDS);
     await cluster.start(`zone-${dying}`);
-    await new Promise((resolve) => setTimeout(resolve, RUN_MS / 4));
+    await acknowledge(ADDS);
     isOver = true;
     await Promise.all(devices);
     expect(failures).toEqual([]);

@@ -8,6 +8,7 @@
 import { ERRORS, type ErrorCode } from '@app/contracts';
 import { HistoryRecorder, type Level, type Operation } from '@app/history';
 import type { SeededRandom } from '@app/time';
+import { eventually } from './local-cluster.js';
 
 export interface DeviceKind {
   readonly level: Level;
@@ -66,6 +67,13 @@ export class RecordedDevices {
     this.#running = Promise.all(
       this.options.devices.map(({ level, keepsToken }, number) => this.#device({ name: `device-${number}`, level, ...(keepsToken && { token: null }) })),
     );
+  }
+
+  /** Settles once so many operations more have been answered, or given up. @throws when that takes over a minute */
+  async answered(count: number): Promise<void> {
+    const ended = (): number => this.operations.filter(({ endMs }) => endMs !== null).length;
+    const wanted = ended() + count;
+    await eventually(() => ended() >= wanted, 60_000, `${count} operations more are answered`);
   }
 
   /** Settles once every device has had its last answer. */
