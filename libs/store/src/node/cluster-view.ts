@@ -5,7 +5,7 @@
 import { assert, type NodeId, type RingMember, type RingReply, type RowKey, type ZoneId } from '@app/contracts';
 import { everyone, holders, type Membership } from '../core/membership/membership.js';
 import { nearestFirst } from '../core/ring/snitch.js';
-import { SLOT_COUNT } from '../core/ring/token-allocator.js';
+import { SLOT_COUNT, slotOf } from '../core/ring/token-allocator.js';
 import { tokenOf, type Token } from '../core/ring/token.js';
 import { TokenRing } from '../core/ring/token-ring.js';
 
@@ -33,6 +33,9 @@ export class ClusterView {
   readonly #zones = new Map<NodeId, ZoneId>();
   #sharedSlots: ReadonlyMap<NodeId, Uint8Array> | null = null;
   #gaining: readonly NodeId[] | null = null;
+  #ownSlots: Uint8Array | null = null;
+  /** By slot, as far as asked for: every request asks. */
+  readonly #placements = new Map<number, RowPlacement | null>();
   readonly #sources = new Map<number, readonly NodeId[] | null>();
 
   /**
@@ -57,7 +60,8 @@ export class ClusterView {
     this.#rings = ringsOf(membership);
     this.#everyone = everyone(membership).map(({ node }) => node);
     for (const { node, zone } of everyone(membership)) this.#zones.set(node, zone);
-    this.#sharedSlots = this.#gaining = null;
+    this.#sharedSlots = this.#gaining = this.#ownSlots = null;
+    this.#placements.clear();
     this.#sources.clear();
   }
 
@@ -88,6 +92,13 @@ export class ClusterView {
   /** Where a row lies; null when this node holds no copy of it. */
   placementOf(key: RowKey): RowPlacement | null {
     const token = tokenOf(key.table, key.row);
+    const slot = slotOf(token);
+    let placement = this.#placements.get(slot);
+    if (placement === undefined) this.#placements.set(slot, (placement = this.#findPlacement(token)));
+    return placement;
+  }
+
+  #findPlacement(token: Token): RowPlacement | null {
     if (!this.#rings.some((ring) => ring.isReplica(this.self, token))) return null;
     const replicas = this.#replicas(token);
     const others = nearestFirst(replicas, { node: this.self, zone: this.zone }, NONE).filter(({ node }) => node !== this.self);
@@ -126,7 +137,7 @@ export class ClusterView {
 
   /** For each slot of the ring 1 where this node holds a copy, by one set or the other. */
   get ownSlots(): Uint8Array {
-    return slotsHeld(this.#rings, this.self);
+    return (this.#ownSlots ??= slotsHeld(this.#rings, this.self));
   }
 
   /** The nodes that hold rows which this one holds too: for each slot of the ring 1 where both do, else 0. */
@@ -168,7 +179,7 @@ export class ClusterView {
   }
 
   #findSharedSlots(): Map<NodeId, Uint8Array> {
-    const own = slotsHeld(this.#rings, this.self);
+    const own = this.ownSlots;
     const shared = new Map<NodeId, Uint8Array>();
     for (const node of this.peers) {
       const slots = slotsHeld(this.#rings, node).map((isHeld, slot) => isHeld & own[slot]!);

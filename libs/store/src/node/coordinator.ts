@@ -58,6 +58,8 @@ export interface CoordinatorPorts extends QuorumReadPorts, QuorumWritePorts {
   readonly tables: ReadonlyMap<string, TableSchema>;
   /** Where a row lies; null when this node holds no copy of it. */
   readonly placementOf: (key: RowKey) => RowPlacement | null;
+  /** The other replicas of a row in the order in which a read asks them: the preferred first, those known down last. */
+  readonly inAskingOrder: (key: RowKey, others: readonly NodeId[]) => readonly NodeId[];
   readonly zoneOf: (node: NodeId) => ZoneId;
   /** Nodes that may stand in for the replicas of a row, in the order of its preference list. */
   readonly sparesOf: (key: RowKey) => readonly NodeId[];
@@ -265,10 +267,11 @@ export class Coordinator {
 
   /** @param level that decides how many replicas are asked */
   #read<T>(call: Call<unknown>, key: RowKey, { seen }: Terms, level: ConsistencyLevel, context: CallContext, take: () => T, use: (answer: QuorumAnswer<T>) => void): void {
+    const { replicationFactor: copies, inAskingOrder } = this.ports;
     const placement = this.#placementOf(key);
-    const { replicationFactor: copies } = this.ports;
+    const asked = { ...placement, others: inAskingOrder(key, placement.others) };
     const demand = { votes: votesToRead(level, copies, seen), copies, seen: seen.context, isLinearizable: level === 'LINEARIZABLE' };
-    const read = new QuorumRead<T>(this.ports, key, placement, demand, context, take, (settled) => {
+    const read = new QuorumRead<T>(this.ports, key, asked, demand, context, take, (settled) => {
       if ('error' in settled) return call.fail(settled.error);
       call.attempt(() => use(settled.answer));
     });
@@ -276,14 +279,13 @@ export class Coordinator {
     read.start();
   }
 
-  /** Where the row lies, those known down last. */
+  /** @throws STORE_NOT_REPLICA */
   #placementOf(key: RowKey): RowPlacement {
     const placement = this.ports.placementOf(key);
     if (placement === null) {
       throw new TriptychError('STORE_NOT_REPLICA', `${this.ports.self} holds no copy of row ${key.row}`, { node: this.ports.self });
     }
-    const { others } = placement;
-    return { ...placement, others: [...others.filter((node) => !this.ports.isDown(node)), ...others.filter((node) => this.ports.isDown(node))] };
+    return placement;
   }
 
   #sparesOf(key: RowKey): NodeId[] {

@@ -172,7 +172,6 @@ export class QuorumRead<T> {
       }
       this.#judge();
     });
-    if (subscription.closed) return;
     this.#asked.set(node, subscription);
     this.#timers.push(
       this.ports.clock.after(this.ports.hedgeDelayMs(node), () => {
@@ -190,9 +189,9 @@ export class QuorumRead<T> {
   #compare(): void {
     const voters = [...this.#digests.keys()];
     const differs = (node: NodeId): boolean => !sameBytes(this.#digests.get(node)!, this.#digest);
+    if (!voters.some(differs)) return this.#conclude(voters, this.#taken);
     const digests = [this.#digest, ...this.#digests.values()].map((digest) => Buffer.from(digest).toString('latin1'));
     this.#versions = Math.max(this.#versions, new Set(digests).size);
-    if (!voters.some(differs)) return this.#conclude(voters, this.#taken);
     this.#repaired = true;
     const { rows, ask } = this.ports;
     const peers: RepairPeer[] = voters.map((node) => ({ node, knowledge: differs(node) ? null : this.#taken.row }));

@@ -266,10 +266,7 @@ export class StoreNode {
       replicasOf: (key) => view.replicasOf(key),
       keep: (...hint) => this.#handoff.keep(...hint),
       replicationFactor: view.replicationFactor,
-      placementOf: (key) => {
-        const placement = view.placementOf(key);
-        return placement && { ...placement, others: snitch.order(key, placement.others) };
-      },
+      inAskingOrder: (key, others) => snitch.order(key, others),
       hedgeDelayMs: (node) => this.#latencies.hedgeDelayMs(node),
       hedgeBudget: new HedgeBudget(options.hedgeBudget ?? HEDGE_BUDGET),
       isSurelyDown: (node) => this.#detector.isSurelyDown(node),
