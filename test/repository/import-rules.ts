@@ -26,6 +26,7 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   wire: ['time', 'contracts'],
   store: ['time', 'contracts', 'wire'],
   'favorites-client': ['time', 'contracts', 'circuit', 'wire', 'store'],
+  services: ['time', 'contracts', 'circuit', 'wire', 'films', 'favorites-client'],
 };
 
 /**
