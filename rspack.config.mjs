@@ -3,11 +3,12 @@
  * (nest-cli.json: one at a time), so that both give the same files under dist/.
  *
  * Our own sources are bundled, aliases (@app/...) resolved; packages stay in node_modules and are imported at run time,
- * because several hold native code.
+ * because several hold native code. The console's page is the exception: it runs in a browser, which has no node_modules.
  */
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { rspack } from '@rspack/core';
 
 export const root = path.dirname(fileURLToPath(import.meta.url));
 
@@ -66,6 +67,31 @@ export function configurationOf(entry, outputPath = path.join(root, 'dist')) {
     },
     optimization: { nodeEnv: false },
     node: { __filename: false, __dirname: false },
+  };
+}
+
+/**
+ * The console's page: everything it needs in one script, beside its HTML and its style sheet.
+ * @param {string} outputPath folder that holds the programs
+ */
+export function pageConfigurationOf(outputPath = path.join(root, 'dist')) {
+  const page = path.join(root, 'apps/console');
+  return {
+    context: root,
+    mode: 'production',
+    target: ['web', 'es2023'],
+    devtool: false,
+    entry: { console: path.join(page, 'src/main.ts') },
+    output: { path: path.join(outputPath, 'apps/console'), filename: '[name].js', module: true, chunkFormat: 'module' },
+    resolve: { extensions: ['.ts', '.js'], extensionAlias: { '.js': ['.ts', '.js'] } },
+    module: {
+      rules: [{ test: /\.ts$/, loader: 'builtin:swc-loader', options: { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } } }],
+    },
+    plugins: [
+      // It has types of our own: preact.d.ts says why.
+      new rspack.NormalModuleReplacementPlugin(/^\.\/preact\.js$/, 'preact'),
+      new rspack.CopyRspackPlugin({ patterns: ['index.html', 'console.css'].map((name) => path.join(page, name)) }),
+    ],
   };
 }
 

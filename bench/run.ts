@@ -1,32 +1,41 @@
 /**
- * `npm run bench`: what a request costs. Starts a cluster of its own and a bare Fastify hello, drives both by the same load,
- * several rounds interleaved, and reports CPU-microseconds per request summed over every process that serves it, with
- * ratios to hello of the same run: absolute figures vary by a third from run to run, ratios much less.
+ * `npm run bench`: what a request costs, beside what else a user would run. Starts a cluster of its own, another whose favorites
+ * are `periodic`, a bare Fastify hello, and Fastify over Redis with two replicas, drives all by the same load, several
+ * rounds interleaved, and reports CPU-microseconds per request summed over every process that serves it, with ratios
+ * within the run: absolute figures vary by a third from run to run, ratios much less.
  *
- *     npm run bench -- [--seconds 5] [--rounds 5] [--in-flight 64] [--users 500] [--write]
+ *     npm run bench -- [--seconds 4] [--rounds 5] [--in-flight 64] [--users 500] [--json file] [--write]
  *
- * --write puts the figures into docs/performance.json and the table into docs/PERFORMANCE.md.
+ * --write puts the figures into docs/performance.json and the tables into docs/PERFORMANCE.md. Without redis-server that peer is
+ * left out, in a line that says so; where TRIPTYCH_REQUIRE names redis, that is a failure.
  */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent } from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { entriesIn } from '../apps/cluster/src/entries.js';
-import { startCluster, type ClusterHandle } from '../apps/cluster/src/supervisor.js';
-import { sumOfCpu } from './cpu-time.js';
-import { runLoad, send, type LoadRequest } from './load.js';
-import { tableOf, type BenchReport, type BenchRow, type Measurement } from './report.js';
+import { lacks } from '../test/support/capability.js';
+import { runLoad } from './load.js';
+import { whyNoRedis } from './redis-group.js';
+import { goalsOf, tableOf, type BenchReport, type BenchRow, type Goal, type Measurement } from './report.js';
+import { anonymousBytes, loopbackBytes, sumOfCpu } from './system-counters.js';
+import { add, fill, halfAndHalf, list, LONG_LIST, longList, SHORT_LIST, startHello, startRedisPeer, startTriptych, type Load, type Server } from './targets.js';
 
-const FILMS_IN_LIST = 20;
+const GOALS: readonly Goal[] = [
+  { what: 'half and half, against hello', of: 'Triptych: half and half', to: 'Fastify hello', atMost: 6 },
+  { what: 'half and half, against Redis synced always', of: 'Triptych: half and half', to: 'Fastify + Redis, WAIT 1, always: half and half', atMost: 0.5 },
+  { what: 'half and half, periodic, against Redis synced each second', of: 'Triptych, periodic: half and half', to: 'Fastify + Redis, WAIT 1, everysec: half and half', atMost: 1.1 },
+  { what: 'SESSION list against QUORUM list', of: `Triptych: list of ${SHORT_LIST}, SESSION`, to: `Triptych: list of ${SHORT_LIST}, QUORUM`, atMost: 0.85 },
+  { what: 'the same in the store processes', of: `Triptych: list of ${SHORT_LIST}, SESSION`, to: `Triptych: list of ${SHORT_LIST}, QUORUM`, role: 'stores', atMost: 0.6 },
+  { what: `list of ${LONG_LIST} against list of ${SHORT_LIST}`, of: `Triptych: list of ${LONG_LIST}, QUORUM`, to: `Triptych: list of ${SHORT_LIST}, QUORUM`, atMost: 6 },
+];
 
 const whole = { type: 'string' } as const;
 const { values: given } = parseArgs({
   options: { seconds: whole, rounds: whole, 'in-flight': whole, users: whole, write: { type: 'boolean' }, json: { type: 'string' } },
 });
-const seconds = Number(given.seconds ?? 5);
+const seconds = Number(given.seconds ?? 4);
 const rounds = Number(given.rounds ?? 5);
 const inFlight = Number(given['in-flight'] ?? 64);
 const users = Number(given.users ?? 500);
@@ -35,61 +44,63 @@ const users = Number(given.users ?? 500);
 const programs = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const root = path.dirname(path.dirname(programs));
 
-interface Target {
-  readonly name: string;
-  readonly pids: () => readonly number[];
-  readonly next: (index: number) => LoadRequest;
-}
-
 async function main(): Promise<void> {
   const directory = mkdtempSync(path.join(tmpdir(), 'triptych-bench-'));
-  const hello = await startHello();
-  let cluster: ClusterHandle | null = null;
+  const servers: Server[] = [];
+  const skipped: string[] = [];
+  const started = async (what: string, starting: Promise<Server>): Promise<Server> => {
+    say(`starting ${what}`);
+    servers.push(await starting);
+    return servers.at(-1)!;
+  };
   try {
-    say('starting a cluster of 3 zones x 2 nodes');
-    cluster = await startCluster({ zones: 3, nodesPerZone: 2, port: 0, dataDirectory: directory, entries: entriesIn(programs), environment: { ...process.env, TRIPTYCH_LOG_LEVEL: 'warn' } });
-    const gateways = cluster.processes.filter(({ role }) => role === 'gateway').map(({ host, port }) => `http://${host}:${port}`);
-    const pids = (): number[] => cluster!.processes.filter(({ role }) => role !== 'round-robin').flatMap(({ pid }) => (pid === null ? [] : [pid]));
-    say(`filling ${users} lists with ${FILMS_IN_LIST} films`);
-    await fill(gateways);
-    const report = await measure(targetsOf(hello, gateways, pids));
-    const table = tableOf(report);
-    console.log(`\n${table}\n`);
+    const loads: Load[] = [];
+    const load = (server: Server, what: string, next: Load['next']): void => void loads.push({ name: what === '' ? server.name : `${server.name}: ${what}`, server, next });
+
+    load(await started('a bare Fastify', startHello(programs)), '', hello(servers[0]!));
+    const triptych = await started('a cluster of 3 zones x 2 nodes', startTriptych(programs, directory, 'commit'));
+    const filled = await filledBy(triptych, true);
+    load(triptych, 'add, QUORUM', add(triptych, users));
+    load(triptych, `list of ${SHORT_LIST}, QUORUM`, list(triptych, users, filled));
+    load(triptych, `list of ${SHORT_LIST}, SESSION`, list(triptych, users, filled, 'SESSION'));
+    load(triptych, `list of ${LONG_LIST}, QUORUM`, longList(triptych, users));
+    load(triptych, 'half and half', halfAndHalf(add(triptych, users), list(triptych, users, filled)));
+    const others = [async () => started('another whose favorites are periodic', startTriptych(programs, directory, 'periodic'))];
+    const whyNot = whyNoRedis();
+    if (lacks('redis', whyNot)) skipped.push(`Redis: ${whyNot}`);
+    else for (const appendFsync of ['always', 'everysec'] as const) others.push(async () => started(`Redis with two replicas, ${appendFsync}`, startRedisPeer(programs, directory, appendFsync)));
+    for (const other of others) {
+      const server = await other();
+      const kept = await filledBy(server, false);
+      load(server, 'half and half', halfAndHalf(add(server, users), list(server, users, kept)));
+    }
+    const report = await measure(loads, servers, skipped);
+    const tables = `${tableOf(report)}\n\n${goalsOf(report, GOALS)}`;
+    console.log(`\n${tables}\n`);
     if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify(report, null, 2)}\n`);
-    if (given.write === true) writeDocs(report, table);
+    if (given.write === true) writeDocs(report, tables);
     const failures = report.rows.flatMap((row) => row.rounds).reduce((sum, round) => sum + round.failures, 0);
     if (failures > 0) throw new Error(`${failures} requests failed: these figures mean nothing`);
   } finally {
-    await cluster?.stop();
-    hello.process.stdin!.end();
+    for (const server of servers.reverse()) await server.stop();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** Adds go round the gateways and over many lists, each film new to its list; lists are read from others than those added to. */
-function targetsOf(hello: { url: string; process: ChildProcess }, gateways: readonly string[], pids: () => readonly number[]): Target[] {
-  const at = (index: number): string => gateways[index % gateways.length]!;
-  let added = 0;
-  const add = (index: number): LoadRequest => {
-    const film = added++;
-    return { method: 'PUT', url: `${at(index)}/v1/users/adds-${film % users}/favorites/film-${film}` };
-  };
-  const list = (index: number): LoadRequest => ({ method: 'GET', url: `${at(index)}/v1/users/list-${index % users}/favorites?limit=50` });
-  return [
-    { name: 'Fastify hello', pids: () => [hello.process.pid!], next: () => ({ method: 'GET', url: hello.url }) },
-    { name: 'add, QUORUM', pids, next: add },
-    { name: `list of ${FILMS_IN_LIST}, QUORUM`, pids, next: list },
-    { name: 'half and half', pids, next: (index) => (index % 2 === 0 ? add(index >> 1) : list(index >> 1)) },
-  ];
+const hello = ({ urls }: Server): Load['next'] => () => ({ method: 'GET', url: `${urls[0]}/` });
+
+async function filledBy(server: Server, isLongToo: boolean): ReturnType<typeof fill> {
+  say(`filling ${users} lists of ${server.name} with ${SHORT_LIST} films each`);
+  return await fill(server, users, isLongToo);
 }
 
-async function measure(targets: readonly Target[]): Promise<BenchReport> {
-  const results = targets.map(({ name }) => ({ name, rounds: [] as Measurement[] })) satisfies BenchRow[];
+async function measure(loads: readonly Load[], servers: readonly Server[], skipped: readonly string[]): Promise<BenchReport> {
+  const results = loads.map(({ name }) => ({ name, rounds: [] as Measurement[] })) satisfies BenchRow[];
   for (let round = -1; round < rounds; round++) {
-    for (const [index, target] of targets.entries()) {
+    for (const [index, load] of loads.entries()) {
       // Round -1 warms everything up.
-      const measured = await once(target, round < 0 ? Math.min(seconds, 2) : seconds);
-      say(`${round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`}: ${target.name}: ${measured.cpuUsPerRequest.toFixed(0)} us, ${measured.requestsPerSecond.toFixed(0)} requests/s`);
+      const measured = await once(load, round < 0 ? Math.min(seconds, 2) : seconds);
+      say(`${round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`}: ${load.name}: ${measured.cpuUsPerRequest.toFixed(0)} us, ${measured.requestsPerSecond.toFixed(0)} requests/s`);
       if (round >= 0) results[index]!.rounds.push(measured);
     }
   }
@@ -101,48 +112,42 @@ async function measure(targets: readonly Target[]): Promise<BenchReport> {
     cpus: availableParallelism(),
     inFlight,
     secondsPerRound: seconds,
+    skipped,
     rows: results,
+    memoryMiB: Object.fromEntries(servers.map((server) => [server.name, eachOf(server.pids(), (pids) => Math.round(Math.max(...pids.map(anonymousBytes)) / 2 ** 20))])),
   };
 }
 
-async function once(target: Target, forSeconds: number): Promise<Measurement> {
-  const before = sumOfCpu(target.pids());
-  const { requests, failures, seconds: took, latencies } = await runLoad({ inFlight, seconds: forSeconds, next: target.next });
-  const used = sumOfCpu(target.pids()) - before;
+async function once({ server, next }: Load, forSeconds: number): Promise<Measurement> {
+  const pids = server.pids();
+  const [cpuBefore, bytesBefore] = [eachOf(pids, sumOfCpu), loopbackBytes()];
+  const { requests, failures, seconds: took, latencies } = await runLoad({ inFlight, seconds: forSeconds, next });
+  const cpuUsByRole = eachOf(pids, (of, role) => (sumOfCpu(of) - cpuBefore[role]!) / requests);
   const ms = (percentile: number): number => latencies.getValueAtPercentile(percentile) / 1_000;
-  return { cpuUsPerRequest: used / requests, requestsPerSecond: requests / took, p50Ms: ms(50), p99Ms: ms(99), p999Ms: ms(99.9), failures };
-}
-
-async function fill(gateways: readonly string[]): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < users * FILMS_IN_LIST) {
-      const index = next++;
-      const url = `${gateways[index % gateways.length]}/v1/users/list-${index % users}/favorites/film-${Math.floor(index / users)}`;
-      if (!(await send(agent, { method: 'PUT', url }))) throw new Error(`${url} was not answered`);
-    }
+  return {
+    cpuUsPerRequest: Object.values(cpuUsByRole).reduce((sum, each) => sum + each, 0),
+    cpuUsByRole,
+    requestsPerSecond: requests / took,
+    p50Ms: ms(50),
+    p99Ms: ms(99),
+    p999Ms: ms(99.9),
+    bytesOnWirePerRequest: (loopbackBytes() - bytesBefore) / requests,
+    failures,
   };
-  await Promise.all(Array.from({ length: inFlight }, worker));
-  agent.destroy();
 }
 
-async function startHello(): Promise<{ url: string; process: ChildProcess }> {
-  const child = spawn(process.execPath, [path.join(programs, 'bench', 'hello.js')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const port = await new Promise<string>((resolve, reject) => {
-    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
-    child.once('exit', () => reject(new Error('the hello server did not start')));
-  });
-  return { url: `http://127.0.0.1:${port}/`, process: child };
+function eachOf(pids: Readonly<Record<string, readonly number[]>>, figure: (of: readonly number[], role: string) => number): Record<string, number> {
+  return Object.fromEntries(Object.entries(pids).map(([role, of]) => [role, figure(of, role)]));
 }
 
-function writeDocs(report: BenchReport, table: string): void {
+function writeDocs(report: BenchReport, tables: string): void {
   writeFileSync(path.join(root, 'docs', 'performance.json'), `${JSON.stringify(report, null, 2)}\n`);
   const file = path.join(root, 'docs', 'PERFORMANCE.md');
   const [before, rest] = readFileSync(file, 'utf8').split('<!-- bench -->');
   const [, after] = rest!.split('<!-- /bench -->');
-  const where = `Commit ${report.commit}, ${report.date}, Node ${report.node}, ${report.cpus} cores, ${report.inFlight} in flight, ${report.rows[0]!.rounds.length} rounds of ${report.secondsPerRound} s. \`${report.command}\``;
-  writeFileSync(file, `${before}<!-- bench -->\n${where}\n\n${table}\n<!-- /bench -->${after}`);
+  const left = report.skipped.length > 0 ? ` Left out: ${report.skipped.join('; ')}.` : '';
+  const where = `Commit ${report.commit}, ${report.date}, Node ${report.node}, ${report.cpus} cores, ${report.inFlight} in flight, ${report.rows[0]!.rounds.length} rounds of ${report.secondsPerRound} s. \`${report.command}\`${left}`;
+  writeFileSync(file, `${before}<!-- bench -->\n${where}\n\n${tables}\n<!-- /bench -->${after}`);
 }
 
 function commit(): string {

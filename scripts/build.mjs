@@ -1,5 +1,5 @@
 /**
- * Builds every program into dist/apps/<program>/<name>.js, when the sources changed since the last build.
+ * Builds every program into dist/apps/<program>/<name>.js, and the console's page into dist/apps/console, when the sources changed since the last build.
  *
  * `npx nest build` uses the same configuration and gives the same files; it takes longer, and knows only what Nest calls
  * a project. "Changed" is judged by content, since a checkout changes dates and not bytes. The
@@ -15,13 +15,15 @@ import { environment, orRefuse, pinnedNode, root, SetupRefused, setUp } from './
 const dist = path.join(root, 'dist');
 const stampFile = path.join(dist, 'sources.sha256');
 
+const SOURCE = /\.(ts|css|html)$/;
+
 /** Every file that goes into a build, relative to the root, sorted. */
 function sourceFiles() {
   const files = ['package-lock.json', 'tsconfig.base.json', 'rspack.config.mjs'];
-  for (const folder of ['apps', 'libs', 'bench', 'test/simulation']) {
+  for (const folder of ['apps', 'libs', 'bench', 'test/simulation', 'test/support']) {
     if (!existsSync(path.join(root, folder))) continue;
     for (const entry of readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.name.endsWith('spec.ts')) continue;
+      if (!entry.isFile() || !SOURCE.test(entry.name) || entry.name.endsWith('spec.ts')) continue;
       files.push(path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
     }
   }
@@ -36,9 +38,11 @@ function hashOfSources() {
 
 /** The programs, those that there are: output name to source file, both relative. */
 function programs() {
-  const sources = { 'apps/sim/run': 'test/simulation/run.ts', 'apps/bench/run': 'bench/run.ts', 'apps/bench/hello': 'bench/hello.ts' };
+  const sources = { 'apps/sim/run': 'test/simulation/run.ts', 'apps/bench/run': 'bench/run.ts', 'apps/bench/hello': 'bench/hello.ts', 'apps/bench/redis-app': 'bench/redis-app.ts' };
   for (const app of readdirSync(path.join(root, 'apps'))) {
-    for (const name of ['main', 'cli', 'round-robin']) sources[`apps/${app}/${name}`] = `apps/${app}/src/${name}.ts`;
+    // The console is no program: it runs in a browser, and is built apart.
+    if (app === 'console') continue;
+    for (const name of ['main', 'cli', 'round-robin', 'generator', 'undo-guard']) sources[`apps/${app}/${name}`] = `apps/${app}/src/${name}.ts`;
   }
   return Object.entries(sources).filter(([, source]) => existsSync(path.join(root, source)));
 }
@@ -46,11 +50,12 @@ function programs() {
 /** Compiles; needs the packages and the pinned Node. */
 async function build() {
   const { rspack } = await import('@rspack/core');
-  const { configurationOf } = await import('../rspack.config.mjs');
+  const { configurationOf, pageConfigurationOf } = await import('../rspack.config.mjs');
   const stamp = hashOfSources();
   const fresh = path.join(root, `dist.${process.pid}.new`);
   // One compilation each: in a common one, what one program imports would show in the bundles of the others.
   const configurations = programs().map(([name, source]) => configurationOf({ [name]: path.join(root, source) }, fresh));
+  if (existsSync(path.join(root, 'apps/console'))) configurations.push(pageConfigurationOf(fresh));
   const stats = await new Promise((resolve, reject) => {
     rspack(configurations, (error, result) => (error ? reject(error) : resolve(result)));
   });

@@ -139,7 +139,7 @@ interface User {
 async function* usersOf(node: string): AsyncGenerator<User> {
   for (let i = 0; ; i++) {
     const name = `user-${i}`;
-    const read = { table: 'favorites', row: name, item: FILM, level: 'ALL' };
+    const read = { table: 'favorites', row: name, items: [FILM], level: 'ALL' };
     const replicas = await call<GetReply>(node, PATTERNS.get, read).then(
       ({ achieved }) => achieved.replicas as readonly NodeId[] as readonly string[],
       (error: { code?: string }) => {
@@ -224,9 +224,9 @@ const appliesHeard = async (name: string): Promise<number> => (await admin(name,
 
 /** Whether a node itself shows the film, asked past every gateway. */
 async function held(name: string, user: string): Promise<boolean> {
-  const reply = await call<GetReply>(name, PATTERNS.get, { table: 'favorites', row: user, item: FILM, level: 'ONE' });
+  const reply = await call<GetReply>(name, PATTERNS.get, { table: 'favorites', row: user, items: [FILM], level: 'ONE' });
   expect(reply.achieved.replicas).toEqual([name]);
-  return reply.item !== null;
+  return reply.items[0] !== null;
 }
 
 interface Answer {

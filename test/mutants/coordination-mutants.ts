@@ -124,6 +124,14 @@ export const COORDINATION_MUTANTS: readonly Mutant[] = [
     foundBy: 'test/simulation/scenarios.spec.ts',
   },
   {
+    name: 'rebuilt-by-votes-alone',
+    breaks: 'R3: a damaged row and a replica with unsynced slots do not wait for each other for ever',
+    file: REBUILD,
+    find: 'needed.votes === 0 || (needed.all && sources.length === 0)',
+    replace: 'needed.votes === 0',
+    foundBy: 'libs/store/src/node/durability.spec.ts',
+  },
+  {
     name: 'refusal-counts-as-acknowledgement',
     breaks: 'F17: only what is durable at a replica of the row counts: neither a refusal nor the hint kept for it',
     file: WRITE,

@@ -1,6 +1,9 @@
 /** Of levels, sessions, stand-ins and fallbacks. */
 import type { Mutant } from './mutant.js';
 
+const SET_SPEC = 'libs/store/src/node/set-value.spec.ts';
+const GET_SPEC = 'libs/store/src/node/get-items.spec.ts';
+
 export const LEVEL_MUTANTS: readonly Mutant[] = [
   {
     name: 'session-token-unchecked',
@@ -62,17 +65,65 @@ export const LEVEL_MUTANTS: readonly Mutant[] = [
     name: 'linearizable-write-learns-nothing',
     breaks: 'F15, F16: a linearizable write learns first what it comes after',
     file: 'libs/store/src/node/coordinator.ts',
-    find: 'if (isNew && level !== \'LINEARIZABLE\' && this.#seemsInReach',
-    replace: 'if (isNew && this.#seemsInReach',
+    find: "level === 'LINEARIZABLE' || schema.siblings === 'latest'",
+    replace: "level === ('NEVER' as string) || schema.siblings === 'latest'",
     foundBy: 'libs/store/src/node/levels.spec.ts',
   },
   {
     name: 'linearizable-write-dated-by-the-clock',
     breaks: 'F16: what comes after in real time comes after in date',
     file: 'libs/store/src/node/coordinator.ts',
-    find: 'const date = level === \'LINEARIZABLE\' ?',
-    replace: 'const date = level === (\'NEVER\' as string) ?',
+    find: 'const date = learnsFirst(terms) ?',
+    replace: 'const date = pending === null ?',
     foundBy: 'libs/store/src/node/levels.spec.ts',
+  },
+  {
+    name: 'set-by-local-view',
+    breaks: 'F20: a set learns first what a quorum has, so that the last one acknowledged is last whatever the clocks say',
+    file: 'libs/store/src/node/coordinator.ts',
+    find: "level === 'LINEARIZABLE' || schema.siblings === 'latest'",
+    replace: "level === 'LINEARIZABLE'",
+    foundBy: SET_SPEC,
+  },
+  {
+    name: 'set-dated-by-the-clock',
+    breaks: 'F20: a set is dated above what it overwrites, or a value hidden under that comes up again',
+    file: 'libs/store/src/node/coordinator.ts',
+    find: 'const date = learnsFirst(terms) ?',
+    replace: "const date = terms.level === 'LINEARIZABLE' ?",
+    foundBy: SET_SPEC,
+  },
+  {
+    name: 'set-keeps-what-is-there',
+    breaks: 'L10: where adds set, an item has the value of the last one',
+    file: 'libs/store/src/node/coordinator.ts',
+    find: "const found = schema.siblings === 'latest' ? null : (onQuorum?.item ?? null);",
+    replace: 'const found = onQuorum?.item ?? null;',
+    foundBy: SET_SPEC,
+  },
+  {
+    name: 'items-taken-before-the-quorum',
+    breaks: 'L9: the items of a read are those of the state that its quorum agreed on',
+    file: 'libs/store/src/node/coordinator.ts',
+    find: 'const take = (): (Item | null)[] => request.items.map((item) => this.ports.rows.item(request, item));',
+    replace: 'const early = request.items.map((item) => this.ports.rows.item(request, item));\n      const take = (): (Item | null)[] => early;',
+    foundBy: GET_SPEC,
+  },
+  {
+    name: 'questions-outlive-their-caller',
+    breaks: 'L11: a caller who leaves calls off what was asked of other replicas',
+    file: 'libs/store/src/node/quorum-read.ts',
+    find: '    for (const subscription of this.#asked.values()) subscription.unsubscribe();\n',
+    replace: '',
+    foundBy: GET_SPEC,
+  },
+  {
+    name: 'repair-outlives-its-caller',
+    breaks: 'L11: a caller who leaves calls off the repair that his read began',
+    file: 'libs/store/src/node/quorum-read.ts',
+    find: '    this.#repair?.cancel();\n',
+    replace: '',
+    foundBy: GET_SPEC,
   },
   {
     name: 'token-without-clock',

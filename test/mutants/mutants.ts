@@ -9,6 +9,7 @@ import { ROW_MUTANTS } from './row-mutants.js';
 import { SCRUB_MUTANTS } from './scrub-mutants.js';
 import { STORAGE_MUTANTS } from './storage-mutants.js';
 import { SYNC_MUTANTS } from './sync-mutants.js';
+import { WATCH_MUTANTS } from './watch-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
   ...ROW_MUTANTS,
@@ -20,4 +21,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMBERSHIP_MUTANTS,
   ...SYNC_MUTANTS,
   ...SCRUB_MUTANTS,
+  ...WATCH_MUTANTS,
 ];

@@ -118,8 +118,8 @@ export const PEER_MUTANTS: readonly Mutant[] = [
     name: 'hopeless-add-prepared',
     breaks: 'D: a write that cannot reach its quorum is refused while that is without effect',
     file: 'libs/store/src/node/coordinator.ts',
-    find: 'if (isNew && level !== \'LINEARIZABLE\' && this.#seemsInReach(request, terms)) {',
-    replace: 'if (isNew && level !== \'LINEARIZABLE\') {',
+    find: 'if (isNew && !learnsFirst(terms) && this.#seemsInReach(request, terms)) {',
+    replace: 'if (isNew && !learnsFirst(terms)) {',
     foundBy: 'libs/store/src/node/failure-detector.spec.ts',
   },
 ];

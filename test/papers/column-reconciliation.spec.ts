@@ -20,7 +20,7 @@ function write(cluster: TestCluster, table: string, item: string, value: string,
 }
 
 function valueAt(cluster: TestCluster, table: string, item: string, via: string): string {
-  const { item: found } = ended(cluster, cluster.begin(cluster.node(via).get({ table, row: 'r', item, level: 'ONE' }, cluster.context())));
+  const { items: [found] } = ended(cluster, cluster.begin(cluster.node(via).get({ table, row: 'r', items: [item], level: 'ONE' }, cluster.context())));
   return Buffer.from(found!.value).toString();
 }
 

@@ -14,8 +14,8 @@ const NEW = 'n'.repeat(LARGE);
 
 /** What a node holds of the film by itself. */
 function valueAt(cluster: TestCluster, via: string): 'old' | 'new' | 'none' | 'a mix' {
-  const { item } = ended(cluster, cluster.begin(cluster.node(via).get({ table: 'favorites', row: 'ann', item: 'x', level: 'ONE' }, cluster.context())));
-  if (item === null) return 'none';
+  const { items: [item] } = ended(cluster, cluster.begin(cluster.node(via).get({ table: 'favorites', row: 'ann', items: ['x'], level: 'ONE' }, cluster.context())));
+  if (!item) return 'none';
   const value = Buffer.from(item.value).toString();
   return value === OLD ? 'old' : value === NEW ? 'new' : 'a mix';
 }

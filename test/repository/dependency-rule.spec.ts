@@ -21,7 +21,7 @@ describe('who imports whom', () => {
     ['core/ring/token.ts', "import { SimClock } from '@app/time'", 'core/ does not use this package'],
     ['core/ring/token.ts', "import { readFileSync } from 'node:fs'", 'core/ does not use this package'],
     ['core/ring/token.ts', "import { deflateSync } from 'node:zlib'", 'core/ takes crc32 only'],
-    ['core/ring/token.ts', "import * as contracts from '@app/contracts'", 'core/ takes errors, ids and types of it only'],
+    ['core/ring/token.ts', "import * as contracts from '@app/contracts'", 'core/ takes errors, ids, limits and types of it only'],
     ['core/ring/token.ts', "export { deflateSync } from 'node:zlib'", 'core/ takes crc32 only'],
     ['core/ring/token.ts', "const x = await import('../../node/replica.js')", 'core/ does not know node/'],
     ['core/ring/token.ts', "let x: import('../../node/replica.js').Replica", 'core/ does not know node/'],

@@ -19,7 +19,7 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   time: [],
   contracts: [],
   config: ['contracts'],
-  admin: ['time', 'contracts'],
+  admin: ['time', 'contracts', 'wire'],
   films: ['contracts'],
   history: ['contracts'],
   circuit: ['time', 'contracts'],
@@ -50,8 +50,8 @@ const ABOVE: Readonly<Record<string, readonly string[]>> = {
   testing: ['nest'],
   nest: ['testing'],
 };
-/** Values of @app/contracts that a decision may use: what errors and ids are made of, and the levels. */
-const VOCABULARY = /^(TriptychError|InvariantViolation|assert|ERRORS|ID_PATTERN|nodeId|zoneId|CONSISTENCY_LEVELS|PATTERNS)$/;
+/** Values of @app/contracts that a decision may use: what errors and ids are made of, the levels, and limits that messages state. */
+const VOCABULARY = /^(TriptychError|InvariantViolation|assert|ERRORS|ID_PATTERN|nodeId|zoneId|CONSISTENCY_LEVELS|PATTERNS|[A-Z_]+_(?:MAX|MS))$/;
 
 /** `@app/store` and the like, each with its index.ts: the aliases of tsconfig.base.json. */
 export const PUBLIC_FACES: Readonly<Record<string, string>> = Object.fromEntries(
@@ -133,7 +133,7 @@ function layerFaultOf(from: string, { specifier, typeOnly, names }: Import, targ
   }
   if (!layer.others.includes(specifier)) return `${name}/ does not use this package`;
   const vocabulary = specifier !== '@app/contracts' || typeOnly || (names?.every((taken) => VOCABULARY.test(taken)) ?? false);
-  return vocabulary ? null : `${name}/ takes errors, ids and types of it only`;
+  return vocabulary ? null : `${name}/ takes errors, ids, limits and types of it only`;
 }
 
 /** All imports and re-exports, dynamic ones too; the type-only part of a mixed import is left out, being harmless. */

@@ -14,6 +14,7 @@ const SIMULATED = [
   /^libs\/time\/src\/(?!system-)/,
   /^libs\/circuit\/src\/(?!opossum-circuit|circuit\.module)/,
   /^libs\/favorites-client\/src\/(?!adapters\/)/,
+  /^libs\/services\/src\//,
   /^libs\/wire\/src\/(?!adapters\/|nest\/)/,
 ];
 export const isSimulated = (at: string): boolean =>

@@ -8,6 +8,10 @@ import { LEAST_FAULTS, LEAST_OPERATIONS, LEAST_VIRTUAL_MS } from './simulation.j
 /** Mechanisms that a few dozen seeds cannot do without; a name that nobody counts any more fails as well. */
 const MECHANISMS = [
   'read repaired',
+  'read by names',
+  'profile: values are set',
+  'profile: five copies',
+  'profile: periodic',
   'uncertain write retried',
   'uncertain write overridden',
   'hints.stored',

@@ -3,20 +3,15 @@
  * so that devices meet; after a write it often reads at once through another zone, since that is where a store shows
  * what it forgot. Some are impatient, and some hang up in the middle: then nobody knows what became of what they asked.
  */
-import type { CallContext, Operation as StoreOperation, Placement, TriptychError } from '@app/contracts';
-import { sameOperation, type PendingWrite, type ReplicatedListStore, type WriteFailure } from '@app/favorites-client';
-import type { HistoryRecorder, Level, Operation, WriteOperation } from '@app/history';
+import type { CallContext, GetReply, Item, ListReply, Operation as StoreOperation, Placement, TriptychError } from '@app/contracts';
+import { sameOperation, type PendingWrite, type WriteFailure } from '@app/favorites-client';
+import type { HistoryRecorder, Level, Operation, ReadOperation, WriteOperation } from '@app/history';
 import { favorites } from '@app/store/testing';
 import type { SeededRandom } from '@app/time';
-import type { Subscription } from 'rxjs';
+import type { Observable, Subscription } from 'rxjs';
 import { between } from './fault.js';
+import type { Gateway } from './gateway.js';
 import type { ListProfile, SeedProfile } from './seed-profile.js';
-
-export interface Gateway {
-  readonly name: string;
-  readonly zone: string;
-  readonly store: ReplicatedListStore;
-}
 
 /** What a device needs of the simulation that it lives in. */
 export interface DeviceWorld {
@@ -50,6 +45,7 @@ export class Device {
   readonly #hasToken: boolean;
   /** A token that nobody can cover is given up: from then on it is another session. */
   #sessionNumber = 0;
+  #lastValue = 0;
   /** Writes of unknown outcome that this session may carry on with or override, by list and film. */
   readonly #unfinished = new Map<string, Unfinished>();
 
@@ -81,9 +77,17 @@ export class Device {
     if (chance < 0.4) return this.#read(list);
     const unfinished = this.#unfinished.get(`${list.user}/${film}`);
     if (unfinished !== undefined && random.fraction() < 0.6) return this.#again(list, unfinished);
+    if (profile.isSet) return this.#setOrRemove(list, film);
     if (chance < 0.68) return this.#write(list, film, { kind: 'add', value: Buffer.from(this.name), ...(random.fraction() < 0.3 && { placement: this.#placement() }) });
     if (chance < 0.92) return this.#write(list, film, { kind: 'remove' });
     return this.#write(list, film, { kind: 'move', placement: this.#placement() });
+  }
+
+  /** Only one film is ever removed: what is but set is one register, which promises more. */
+  #setOrRemove(list: ListProfile, film: string): void {
+    const { random, profile } = this.world;
+    if (film === profile.films[0] && random.fraction() < 0.4) return this.#write(list, film, { kind: 'remove' });
+    return this.#write(list, film, { kind: 'add', value: Buffer.from(`${this.name}/${++this.#lastValue}`) });
   }
 
   #placement(): Placement {
@@ -92,15 +96,19 @@ export class Device {
   }
 
   #read(list: ListProfile): void {
-    const { random, history, clients } = this.world;
+    const { random, history, clients, profile } = this.world;
     const level = random.pick(list.reads);
     const operation = history.beginRead({ session: this.#session, user: list.user, level });
     const writer = this.lastWriter.get(list.user);
     const others = clients.filter((gateway) => gateway !== writer);
     const { store } = random.fraction() < 0.8 ? random.pick(others) : random.pick(clients);
-    const call = store.list({ ...favorites(list.user), limit: 100, level, ...this.#token(list.user) }, this.#context()).subscribe({
+    const request = { ...favorites(list.user), level, ...this.#token(list.user) };
+    const byName = profile.isSet && random.fraction() < 0.5;
+    if (byName) this.world.count('read by names');
+    const reply$: Observable<ListReply | GetReply> = byName ? store.get({ ...request, items: profile.films }, this.#context()) : store.list({ ...request, limit: 100 }, this.#context());
+    const call = reply$.subscribe({
       next: ({ items, achieved, seen }) => {
-        operation.films = items.map((item) => item.item);
+        Object.assign(operation, shownOf(items, profile));
         if (achieved.repaired) this.world.count('read repaired');
         if (achieved.hedged) this.world.count('read hedged');
         if (achieved.versions > 1) this.world.count(`read at ${level} that met different states`);
@@ -120,7 +128,7 @@ export class Device {
     // The same request with what is unfinished of it is the same operation, by the store's own rule: no new one.
     if (earlier !== undefined && sameOperation(earlier.write.operation, operation)) return this.#again(list, earlier);
     const level = this.world.random.pick(list.writes);
-    const recorded = this.world.history.beginWrite({ kind: operation.kind, session: this.#session, user: list.user, film, level });
+    const recorded = this.world.history.beginWrite({ kind: operation.kind, session: this.#session, user: list.user, film, level, ...(this.world.profile.isSet && operation.kind === 'add' && { value: textOf(operation.value) }) });
     if (earlier !== undefined) this.world.count('uncertain write overridden');
     this.#send(list, recorded, operation, earlier?.write);
   }
@@ -198,7 +206,15 @@ export class Device {
   #ended(operation: Operation, level: Level, outcome: Operation['outcome'], keptToken = false): void {
     this.world.history.ended(operation, outcome, keptToken);
     this.world.count(`${operation.kind} at ${level}: ${operation.outcome}`);
-    this.world.trace(`${operation.id} ${outcome} ${operation.endMs} ${operation.kind === 'read' ? operation.films.join() : ''}`);
+    this.world.trace(`${operation.id} ${outcome} ${operation.endMs} ${operation.kind === 'read' ? [...operation.films, ...Object.values(operation.values ?? {})].join() : ''}`);
     if (operation.kind === 'read') this.live();
   }
+}
+
+const textOf = (value: Uint8Array): string => Buffer.from(value).toString();
+
+/** A list as a history has it. */
+export function shownOf(items: readonly (Item | null)[], { isSet }: SeedProfile): Pick<ReadOperation, 'films' | 'values'> {
+  const found = items.filter((item) => item !== null);
+  return { films: found.map(({ item }) => item), ...(isSet && { values: Object.fromEntries(found.map(({ item, value }) => [item, textOf(value)])) }) };
 }

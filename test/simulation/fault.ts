@@ -17,10 +17,13 @@ export interface FaultScene {
   /** Runs something at the first message that fits and arrives within `withinMs`; counted as the fault `name` if it does. */
   trap(name: string, withinMs: number, trap: Trap): void;
   /**
-   * The promises are made while fewer than W replicas of a row may have lost what they acknowledged: for three copies one. Says
+   * The promises are made while fewer than W replicas of a row may have lost what they acknowledged: for three copies one, and
+   * of five no more are tried. Says
    * whether this node may be the one now, and from then on it is, until it is whole again.
    */
   mayLoseDataAt(name: string): boolean;
+  /** Whether it may lose what was not synced: that is no loss, but in a table whose writes are acknowledged before. */
+  mayLosePowerAt(name: string): boolean;
   /** Whether the members may change now: no other change is under way, and no replica is being rebuilt. */
   mayChangeMembers(): boolean;
 }

@@ -25,7 +25,9 @@ export const MACHINE_FAULTS: readonly Fault[] = [
   {
     name: 'power loss',
     lastsMs: [200, 8_000],
-    begin: ({ cluster }, victim) => {
+    begin: (scene, victim) => {
+      const { cluster } = scene;
+      if (!scene.mayLosePowerAt(victim)) return null;
       cluster.powerLoss(victim);
       return () => startIfDown(cluster, victim);
     },
@@ -33,8 +35,10 @@ export const MACHINE_FAULTS: readonly Fault[] = [
   {
     name: 'power loss of all',
     lastsMs: [100, 1_500],
-    begin: ({ cluster }) => {
+    begin: (scene) => {
+      const { cluster } = scene;
       const up = cluster.nodes.filter((name) => cluster.isUp(name));
+      if (!up.every((name) => scene.mayLosePowerAt(name))) return null;
       for (const name of up) cluster.powerLoss(name);
       return () => up.forEach((name) => startIfDown(cluster, name));
     },
@@ -85,7 +89,9 @@ export const MACHINE_FAULTS: readonly Fault[] = [
   {
     name: 'failing syncs',
     lastsMs: [500, 4_000],
-    begin: ({ cluster }, victim) => {
+    begin: (scene, victim) => {
+      const { cluster } = scene;
+      if (!scene.mayLosePowerAt(victim)) return null; // what could not be synced is lost like what was not
       cluster.failSyncs(victim);
       return onceThere(cluster, victim, () => {
         cluster.mendSyncs(victim);

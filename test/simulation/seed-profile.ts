@@ -19,6 +19,12 @@ export interface SeedProfile {
   readonly deviceCount: number;
   readonly lists: readonly ListProfile[];
   readonly films: readonly string[];
+  /** Adds set values (bookmarks), of which the last one counts; otherwise what is there stays as it is (favorites). */
+  readonly isSet: boolean;
+  /** Copies of a row: three in three zones, or five in five. */
+  readonly copies: 3 | 5;
+  /** Writes are acknowledged when the system has them: a machine that loses its power loses the last of them. */
+  readonly isPeriodic: boolean;
   /** Its table allows that a node which is no replica stands in for one. */
   readonly isSloppy: boolean;
   readonly repair: keyof typeof REPAIR;
@@ -61,16 +67,26 @@ const MIXES: readonly Mix[] = [
 const SLOPPY_MIX: Omit<Mix, 'weight'> = { reads: ['ONE'], writes: ['ANY', 'ANY', 'ONE'] };
 const SLOPPY_SHARE = 0.05;
 
-export function profileOf(random: SeededRandom): SeedProfile {
+const SET_SHARE = 0.25;
+const FIVE_COPIES_SHARE = 0.06;
+const PERIODIC_SHARE = 0.08;
+
+/** @param later for what came to profiles later: drawn from `random`, it would make every older seed another one */
+export function profileOf(random: SeededRandom, later: SeededRandom): SeedProfile {
   const films = ['f1', 'f2', 'f3', 'f4', 'f5'].slice(0, random.pick([1, 2, 3, 4, 5]));
   const users = random.fraction() < 0.5 ? ['ann'] : ['ann', 'bob'];
   const isSloppy = random.fraction() < SLOPPY_SHARE;
   const mixes = isSloppy ? [SLOPPY_MIX] : MIXES.flatMap(({ weight, ...mix }) => Array.from({ length: weight }, () => mix));
+  const nodesPerZone = isSloppy || random.fraction() < 0.3 ? 2 : 1;
+  const copies = !isSloppy && later.fraction() < FIVE_COPIES_SHARE ? 5 : 3;
   return {
-    nodesPerZone: isSloppy || random.fraction() < 0.3 ? 2 : 1,
+    nodesPerZone: copies === 5 ? 1 : nodesPerZone,
+    copies,
+    isPeriodic: !isSloppy && later.fraction() < PERIODIC_SHARE,
     deviceCount: random.pick([3, 4, 5]),
     lists: users.map((user) => ({ user, ...random.pick(mixes) })),
     films,
+    isSet: !isSloppy && later.fraction() < SET_SHARE,
     isSloppy,
     repair: random.pick(Object.keys(REPAIR) as (keyof typeof REPAIR)[]),
     engine: random.fraction() < 0.5 ? {} : { segmentBytes: 4_096, checkpoint: { minLogBytes: 16_384, sizeShare: 0 } },

@@ -4,18 +4,17 @@
  * production code runs from the gateway's store client down to the bytes on the simulated disk; same seed, same run, to the
  * message. The seed's profile (seed-profile.ts), its devices and its faults are biased towards what is rare at random.
  */
-import { NEVER, type Observable } from 'rxjs';
-import { assert, zoneId, type CallContext } from '@app/contracts';
-import { CircuitRegistry, ownCircuit, storeRead, storeWrite } from '@app/circuit';
-import { defaultListStorePolicy, ReplicatedListStore } from '@app/favorites-client';
+import type { Observable } from 'rxjs';
+import { assert, type CallContext } from '@app/contracts';
 import { checkConvergence, checkHistory, HistoryRecorder, type Operation, type ReadOperation, type Violation } from '@app/history';
 import { TABLES } from '@app/store';
 import { addOf, favorites, testCluster, type TestCluster } from '@app/store/testing';
 import { SeededRandom } from '@app/time';
 import { collectCounts } from './coverage.js';
-import { Device, type DeviceWorld, type Gateway } from './device.js';
+import { Device, shownOf, type DeviceWorld } from './device.js';
 import { between, isThere, isWitnessed, type FaultScene, type Trap } from './fault.js';
 import { healAll, pickFault } from './faults.js';
+import { gatewayIn, type Gateway } from './gateway.js';
 import { profileOf, REPAIR, SCRUB, type SeedProfile } from './seed-profile.js';
 
 /** What every seed is at least. */
@@ -37,6 +36,8 @@ export interface SimulationResult {
   readonly history: readonly Operation[];
 }
 
+const ALL_ZONES = ['a', 'b', 'c', 'd', 'e'];
+/** Those with a gateway. */
 const ZONES = ['a', 'b', 'c'];
 const REQUEST_TIMEOUT_MS = 2_000;
 const FAULT_EVERY_MS: readonly [number, number] = [800, 6_000];
@@ -73,12 +74,13 @@ class Simulation implements FaultScene, DeviceWorld {
 
   constructor(readonly seed: number) {
     this.random = new SeededRandom(Math.imul(seed, 2_654_435_761));
-    this.profile = profileOf(this.random);
+    this.profile = profileOf(this.random, new SeededRandom(Math.imul(seed, 1_103_515_245)));
     this.users = this.profile.lists.map(({ user }) => user);
     this.films = this.profile.films;
-    const { nodesPerZone, repair, engine, isSloppy } = this.profile;
-    const tables = TABLES.map((table) => (isSloppy ? { ...table, sloppy: true } : table));
-    this.cluster = testCluster({ seed, nodesPerZone, settings: { scrub: SCRUB, tables, ...REPAIR[repair] }, engine });
+    const { nodesPerZone, copies, repair, engine, isSloppy, isSet, isPeriodic } = this.profile;
+    const kind = { ...(isSloppy && { sloppy: true }), ...(isSet && { siblings: 'latest' as const }), ...(isPeriodic && { durability: 'periodic' as const }) };
+    const tables = TABLES.map((table) => ({ ...table, ...kind }));
+    this.cluster = testCluster({ seed, zones: ALL_ZONES.slice(0, copies), replicationFactor: copies, nodesPerZone, settings: { scrub: SCRUB, tables, ...REPAIR[repair] }, engine: { ...engine, ...(isPeriodic && { cutsTail: true }) } });
     this.cluster.onEnd = (name) => {
       this.#endedProcesses++;
       this.#collect(name);
@@ -90,7 +92,10 @@ class Simulation implements FaultScene, DeviceWorld {
       this.trace(`${this.cluster.clock.monotonicMs()} ${from} ${to} ${kind}`);
       return this.#spring(message);
     };
-    this.clients = ZONES.map((zone) => this.#gateway(zone));
+    this.clients = ZONES.map((zone) => gatewayIn(zone, this.cluster, this.random));
+    this.count('profile: values are set', Number(isSet));
+    this.count('profile: five copies', Number(copies === 5));
+    this.count('profile: periodic', Number(isPeriodic));
   }
 
   run(): SimulationResult {
@@ -159,6 +164,10 @@ class Simulation implements FaultScene, DeviceWorld {
     return true;
   }
 
+  mayLosePowerAt(name: string): boolean {
+    return !this.profile.isPeriodic || this.mayLoseDataAt(name);
+  }
+
   mayChangeMembers(): boolean {
     this.#lookWhetherWhole();
     return this.isHarming && this.#incomplete === null && this.cluster.isSettled;
@@ -218,27 +227,6 @@ class Simulation implements FaultScene, DeviceWorld {
     });
   }
 
-  #gateway(zone: string): Gateway {
-    const name = `gateway-${zone}`;
-    const { clock, network } = this.cluster;
-    network.up(name, () => NEVER);
-    const store = new ReplicatedListStore({
-      seeds: this.cluster.nodes.map((host) => ({ host, port: 1 })),
-      nodeName: name,
-      zone: zoneId(`zone-${zone}`),
-      transport: {
-        call: (to, pattern, payload, context) => network.call(name, to.host, pattern, payload, context),
-        isDown: (to) => !network.isUp(to.host),
-      },
-      circuits: new CircuitRegistry({ 'store-read': storeRead, 'store-write': storeWrite }, (circuit, policy) => ownCircuit(circuit, policy, clock)),
-      clock,
-      random: this.random,
-      policy: defaultListStorePolicy,
-    });
-    store.start();
-    return { name, zone, store };
-  }
-
   /** Mended and left alone, the cluster serves everyone, agrees with itself, and has kept nothing that it no longer needs. */
   #recover(): void {
     const { clock } = this.cluster;
@@ -292,7 +280,7 @@ class Simulation implements FaultScene, DeviceWorld {
         const read = this.#untilDone(`read of ${user} through ${name}`, () => store.list({ ...favorites(user), limit: 100, level: 'ALL' }, this.context()));
         if (read === null) return [];
         const { startMs, endMs, result } = read;
-        return [{ id: `final-${user}-${name}`, session: name, user, level: 'ALL', startMs, endMs, outcome: 'acknowledged', kind: 'read', films: result.items.map((item) => item.item) }];
+        return [{ id: `final-${user}-${name}`, session: name, user, level: 'ALL', startMs, endMs, outcome: 'acknowledged', kind: 'read', ...shownOf(result.items, this.profile) }];
       }),
     );
   }

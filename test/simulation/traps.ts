@@ -15,8 +15,10 @@ const BLOWS: readonly ((scene: FaultScene, node: string, lastsMs: number) => voi
     cluster.crash(node);
     cluster.clock.after(lastsMs, () => startIfDown(cluster, node));
   },
-  ({ cluster }, node, lastsMs) => {
-    cluster.powerLoss(node);
+  (scene, node, lastsMs) => {
+    const { cluster } = scene;
+    if (scene.mayLosePowerAt(node)) cluster.powerLoss(node);
+    else cluster.crash(node);
     cluster.clock.after(lastsMs, () => startIfDown(cluster, node));
   },
   ({ cluster }, node, lastsMs) => {

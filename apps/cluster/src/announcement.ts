@@ -5,7 +5,8 @@ import { tableOf } from './table.js';
 /** A film of the catalog, by its id. */
 const FILM = 'inception-2010';
 
-export function announcementOf(processes: readonly ProcessRecord[], dataDirectory: string): string[] {
+/** @param consoleUrl null where there is no console */
+export function announcementOf(processes: readonly ProcessRecord[], dataDirectory: string, consoleUrl: string | null): string[] {
   const urls = (role: ProcessRecord['role']) =>
     processes.filter((candidate) => candidate.role === role).map(({ host, port }) => `http://${host}:${port}`);
   const [balanced = ''] = urls('round-robin');
@@ -28,6 +29,7 @@ export function announcementOf(processes: readonly ProcessRecord[], dataDirector
     `Gateways        ${gateways.join('  ')}`,
     `Round robin     ${balanced}`,
     `API docs        ${gateways[0]}/docs`,
+    ...(consoleUrl === null ? [] : [`Console         ${consoleUrl}`]),
     '',
     'Add a film through one zone, read the list through another, then through whichever is next:',
     `  curl -X PUT ${gateways[0]}${list}/${FILM}`,

@@ -24,6 +24,7 @@ const OWN_SETTINGS = [
   'TRIPTYCH_DATA',
   'TRIPTYCH_FRESH',
   'TRIPTYCH_SURVIVE',
+  'TRIPTYCH_CONSOLE',
 ];
 
 /** @param inherited the supervisor's own environment, handed on except for its own settings */

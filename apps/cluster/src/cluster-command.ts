@@ -115,6 +115,7 @@ function statusLines({ clusterId, supervisor, processes }: ClusterRecord): strin
   return [
     `cluster ${clusterId}, supervisor pid ${supervisor?.pid ?? '-'}`,
     ...tableOf([['name', 'role', 'zone', 'pid', 'port', 'state', 'since'], ...rows]),
+    ...(supervisor?.console === undefined ? [] : [`console ${supervisor.console}`]),
   ];
 }
 

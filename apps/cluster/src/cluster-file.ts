@@ -35,8 +35,8 @@ export interface ClusterRecord {
   readonly replicationFactor: number;
   /** Absent while the layout is as it was made. */
   readonly changes?: LayoutChanges;
-  /** Null after an orderly stop. After a SIGKILL of the supervisor it still names it: only the socket tells. */
-  readonly supervisor: { readonly pid: number; readonly adminSocket: string; readonly startedAt: string } | null;
+  /** Null after an orderly stop. After a SIGKILL of the supervisor it still names it: only the socket tells. `console`: its URL. */
+  readonly supervisor: { readonly pid: number; readonly adminSocket: string; readonly startedAt: string; readonly console?: string } | null;
   readonly processes: readonly ProcessRecord[];
 }
 

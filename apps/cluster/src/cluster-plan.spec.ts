@@ -38,8 +38,8 @@ describe('the plan of a cluster', () => {
     [9, 9],
     [26, 1],
   ])('gives %i zones of %i nodes one port each from one block without a gap, and one name each', (zones, nodesPerZone) => {
-    const { processes } = planCluster({ zones, nodesPerZone }, 10_000, DATA);
-    const ports = processes.flatMap(({ port, adminPort }) => [port, ...(adminPort === null ? [] : [adminPort])]);
+    const { processes, consolePort } = planCluster({ zones, nodesPerZone }, 10_000, DATA);
+    const ports = [consolePort, ...processes.flatMap(({ port, adminPort }) => [port, ...(adminPort === null ? [] : [adminPort])])];
     const block = Array.from({ length: portCountOf({ zones, nodesPerZone }) }, (_, index) => 10_000 + index);
     expect(ports.sort((a, b) => a - b)).toEqual(block);
     expect(new Set(processes.map(({ name }) => name)).size).toBe(1 + zones + zones * nodesPerZone);

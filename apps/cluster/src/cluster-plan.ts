@@ -3,7 +3,7 @@
  * about it can be answered by a table, before anything is started.
  *
  * Ports are one block from a base upwards: round robin, gateways, store nodes, admin ports of store nodes, admin ports
- * of gateways. With port 0 the block is a free one (free-ports.ts) and the plan is the same function of its first port.
+ * of gateways, the console. With port 0 the block is a free one (free-ports.ts) and the plan is the same function of its first port.
  * Ports that the children choose for themselves were refused: every store node has to know the others' before it starts.
  */
 import path from 'node:path';
@@ -55,6 +55,8 @@ export interface ClusterPlan {
   /** What its members are to survive, from the founding on. */
   readonly survive: Survival;
   readonly processes: readonly PlannedProcess[];
+  /** Where the supervisor serves the console, where it does. */
+  readonly consolePort: number;
 }
 
 /** Copies of each row: three, or one on each node where there are fewer nodes. */
@@ -87,7 +89,7 @@ export function strongestAim(layout: ClusterLayout): Survival {
 
 /** How many ports, from the base upwards, a layout takes. A node that left keeps its place in the block. */
 export function portCountOf({ zones, nodesPerZone }: ClusterLayout, { added }: LayoutChanges = NO_CHANGES): number {
-  return 1 + 2 * zones + 2 * zones * nodesPerZone + 2 * added.length;
+  return 2 + 2 * zones + 2 * zones * nodesPerZone + 2 * added.length;
 }
 
 /**
@@ -143,7 +145,7 @@ export function planCluster(
     processes.push({ name, role: 'store', zone, ...common, port, adminPort: port + 1, dataDirectory: path.join(dataDirectory, name, 'data') });
   });
   const left = processes.filter(({ name }) => !changes.removed.includes(name));
-  return { layout, replicationFactor: replicationFactorOf(layout), survive, processes: left };
+  return { layout, replicationFactor: replicationFactorOf(layout), survive, processes: left, consolePort: gatewayAdminPort + zones };
 }
 
 /** The name of a new store node in a zone: one that none had before. */

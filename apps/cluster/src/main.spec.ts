@@ -223,7 +223,8 @@ describe('npm run cluster', () => {
     const { pids } = await started();
     const status = await cli('status');
     expect(status).toMatchObject({ code: 0, err: [] });
-    expect(status.out).toHaveLength(5);
+    expect(status.out).toHaveLength(6);
+    expect(status.out.at(-1)).toMatch(/^console http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{43}$/);
     expect(await cli('kill', 'a1')).toEqual({ code: 0, out: ['a1  killed'], err: [] });
     expect(pids.filter(isAlive)).toHaveLength(2);
     expect((await cli('status')).out.find((line) => line.startsWith('a1 '))).toContain('exited (SIGKILL)');

@@ -13,6 +13,9 @@ import { Supervisor, type ClusterHandle } from './supervisor.js';
 /** A terminal and npm both pass a Ctrl-C on, so one press may arrive twice; what comes later than this is another. */
 const SAME_PRESS_MS = 500;
 
+/** This file is dist/apps/cluster/main.js. */
+const programs = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
 const say = (line: string) => console.log(line);
 // Nobody may be there to read it: a terminal that was closed, a pipe that took its few lines. The cluster goes on.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -20,7 +23,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 async function main(): Promise<number> {
   const fault = tooOldNode(process.versions.node);
   if (fault !== null) throw new ClusterRefused(fault);
-  const { zones, nodesPerZone, port, dataDirectory, fresh, survive, logLevel } = clusterConfiguration(process.argv.slice(2), process.env);
+  const { zones, nodesPerZone, port, dataDirectory, fresh, survive, faults, console: withConsole, logLevel } = clusterConfiguration(process.argv.slice(2), process.env);
   const supervisor = new Supervisor({
     zones,
     nodesPerZone,
@@ -28,9 +31,9 @@ async function main(): Promise<number> {
     dataDirectory,
     fresh,
     ...(survive !== undefined && { survive }),
-    // This file is dist/apps/cluster/main.js.
-    entries: entriesIn(path.dirname(path.dirname(fileURLToPath(import.meta.url)))),
-    environment: { ...process.env, TRIPTYCH_LOG_LEVEL: logLevel },
+    entries: entriesIn(programs),
+    ...(withConsole && { console: path.join(programs, 'console') }),
+    environment: { ...process.env, TRIPTYCH_LOG_LEVEL: logLevel, TRIPTYCH_FAULTS: faults ? 'on' : 'off' },
     say,
     load: loadFilms,
   });
@@ -43,7 +46,7 @@ async function main(): Promise<number> {
     await stopped.done;
     return 0;
   }
-  for (const line of announcementOf(supervisor.processes, supervisor.dataDirectory)) say(line);
+  for (const line of announcementOf(supervisor.processes, supervisor.dataDirectory, supervisor.consoleUrl)) say(line);
   say('\nready');
   await stopped.done;
   say('stopped');

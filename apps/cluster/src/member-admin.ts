@@ -2,9 +2,9 @@
  * The members of the cluster as its store nodes know them, asked and changed through the admin port of any of them. Who is
  * asked does not matter, so whoever answers is taken.
  */
-import { readFileSync } from 'node:fs';
 import type { RingMember } from '@app/contracts';
 import type { HistoryEntry, MemberChange } from '@app/store';
+import { adminCall, type AdminCall } from './admin-call.js';
 import type { ProcessRecord } from './cluster-file.js';
 import { ClusterRefused } from './cluster-refused.js';
 
@@ -67,17 +67,5 @@ async function atAnyStore(nodes: StoreNodes, except: string | null, ask: (store:
 
 const running = ({ stores }: StoreNodes): ProcessRecord[] => stores.filter(({ state }) => state === 'running');
 
-/** @throws ClusterRefused when the node refuses; another Error when it cannot be asked */
-async function call<T>({ adminTokenFile }: StoreNodes, { adminPort, name }: ProcessRecord, method: string, path: string, body?: object): Promise<T> {
-  const token = readFileSync(adminTokenFile, 'utf8').trim();
-  const response = await fetch(`http://127.0.0.1:${adminPort}/admin/${path}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-  });
-  const answer = (await response.json()) as T & { readonly code?: string; readonly detail?: string };
-  if (response.ok) return answer;
-  if (response.status < 500) throw new ClusterRefused(answer.detail ?? `${name} answered ${response.status}`);
-  throw new Error(`${name} answered ${response.status}`);
-}
+const call = <T>({ adminTokenFile }: StoreNodes, store: ProcessRecord, method: AdminCall['method'], path: string, body?: object): Promise<T> =>
+  adminCall(adminTokenFile, store, { method, path, timeoutMs: ANSWER_TIMEOUT_MS, ...(body !== undefined && { body }) });

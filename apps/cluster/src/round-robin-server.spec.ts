@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, createServer, request, type IncomingMessage, type OutgoingHttpHeaders, type Server } from 'node:http';
+import { Agent, createServer, request, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -133,6 +133,25 @@ describe('the round robin', () => {
     const reply = await send(port);
     expect(reply.status).toBe(504);
     expect(JSON.parse(reply.body)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  it('leaves a stream of events alone, however long nothing happens in it', async () => {
+    const TIMEOUT_MS = 50;
+    let stream!: ServerResponse;
+    const events = createServer((_, outgoing) => {
+      stream = outgoing.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      outgoing.write('retry: 1\n\n');
+    });
+    const { port } = await listen(createRoundRobin([await listen(events)], TIMEOUT_MS));
+    const outgoing = request({ host: HOST, port, agent: false }).end();
+    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
+    let text = '';
+    answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    const beganMs = performance.now();
+    await eventually('several timeouts', () => performance.now() - beganMs > 5 * TIMEOUT_MS);
+    stream.end('data: 1\n\n');
+    await once(answer, 'end');
+    expect(text).toBe('retry: 1\n\ndata: 1\n\n');
   });
 
   it('streams both ways: each side has the beginning before the other sent its end', async () => {

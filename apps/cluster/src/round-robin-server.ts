@@ -55,6 +55,8 @@ export function createRoundRobin(gateways: readonly GatewayAddress[], answerTime
     });
     upstream.on('response', (answer) => {
       outgoing.writeHead(answer.statusCode as number, answer.statusMessage, endToEnd(answer.rawHeaders, answer.headers.connection, true));
+      // A stream of events is silent for as long as nothing happens.
+      if (answer.headers['content-type'] === 'text/event-stream') answer.socket.setTimeout(0);
       answer.on('error', () => outgoing.destroy());
       answer.pipe(outgoing);
     });

@@ -1,7 +1,7 @@
 /** The supervisor over real processes: stubs, which start in a few hundredths of a second and misbehave on request. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -157,7 +157,7 @@ describe('a start', () => {
     const holder = createServer().listen(base + 2, '127.0.0.1');
     await once(holder, 'listening');
     expect(await refusal({}, { port: base })).toBe(
-      `port ${base + 2} (for gateway-b) is in use; the cluster needs 9 ports from ${base} upwards: give another one with --port, or 0 for free ones`,
+      `port ${base + 2} (for gateway-b) is in use; the cluster needs 10 ports from ${base} upwards: give another one with --port, or 0 for free ones`,
     );
     expect(existsSync(stubs.events)).toBe(false);
     holder.close();
@@ -165,8 +165,25 @@ describe('a start', () => {
     expect(record(one, 'round-robin').port).toBe(base);
   });
 
+  it('serves the console where a page for it is given, says where in cluster.json, and ends it with the cluster', async () => {
+    const page = path.join(path.dirname(stubs.directory), 'page');
+    mkdirSync(page);
+    writeFileSync(path.join(page, 'index.html'), 'the page');
+    const one = await cluster({}, { console: page });
+    const { origin, hash } = new URL(one.consoleUrl!);
+    expect(one.status().supervisor?.console).toBe(one.consoleUrl);
+    expect(await (await fetch(origin)).text()).toBe('the page');
+    const stream = await fetch(`${origin}/console/events`, { headers: { authorization: `Bearer ${hash.replace('#token=', '')}` } });
+    expect(stream.status).toBe(200);
+    await one.stop();
+    // A browser that still looks does not hold the end up.
+    await stream.text().catch(() => {});
+    await expect(fetch(origin)).rejects.toThrow('fetch failed');
+    expect((await cluster()).consoleUrl).toBeNull();
+  });
+
   it('on more ports than there are is refused', async () => {
-    expect(await refusal({}, { port: 65_530 })).toContain('the cluster needs 9 ports from 65530 upwards, and the last there is is 65535');
+    expect(await refusal({}, { port: 65_530 })).toContain('the cluster needs 10 ports from 65530 upwards, and the last there is is 65535');
   });
 
   it('in a directory where a supervisor runs is refused, and does not disturb it', async () => {

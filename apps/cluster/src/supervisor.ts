@@ -29,6 +29,7 @@ import {
   type PlannedProcess,
 } from './cluster-plan.js';
 import { ClusterRefused } from './cluster-refused.js';
+import { openConsole, type Console } from './console/console.js';
 import { openDataDirectory, type DataDirectory } from './data-directory.js';
 import type { Entries } from './entries.js';
 import { firstTaken, freePortBlock } from './free-ports.js';
@@ -49,6 +50,8 @@ export interface ClusterOptions extends ClusterLayout {
   /** Refuse a layout, and later a change of the members, that cannot lose this; by default, the most that the layout can lose. */
   readonly survive?: Survival;
   readonly entries: Entries;
+  /** Where the console's page is; without it there is no console. */
+  readonly console?: string;
   /** What the children inherit; by default the environment of this process. */
   readonly environment?: NodeJS.ProcessEnv;
   /** What is put into the cluster once it serves; the start is over when it settles. A rejection fails the start. */
@@ -70,6 +73,8 @@ export interface ClusterHandle {
   readonly plan: ClusterPlan;
   /** As they are at this moment. */
   readonly processes: readonly ProcessRecord[];
+  /** With the token in it; null where there is no console. */
+  readonly consoleUrl: string | null;
   /** SIGKILL; settles once they are gone. */
   kill(target: string): Promise<readonly ActionOutcome[]>;
   /** Settles once they listen again, on the same ports and the same data. */
@@ -103,6 +108,7 @@ export class Supervisor implements ClusterHandle, AdminTarget {
   #directory: DataDirectory | null = null;
   #plan: ClusterPlan | null = null;
   #admin: Server | null = null;
+  #console: Console | null = null;
   #guard: OrphanGuard | null = null;
   #children: readonly SupervisedProcess[] = [];
   #launching: Promise<void> | null = null;
@@ -137,6 +143,10 @@ export class Supervisor implements ClusterHandle, AdminTarget {
     return this.#children.map(({ record }) => record);
   }
 
+  get consoleUrl(): string | null {
+    return this.#console?.url ?? null;
+  }
+
   /** Settles once every gateway is ready. @throws ClusterRefused when that fails; nothing is left running then */
   async launch(): Promise<void> {
     this.#launching = this.#launch();
@@ -168,11 +178,17 @@ export class Supervisor implements ClusterHandle, AdminTarget {
     this.#children = plan.processes.map((child) => this.#childOf(child, plan));
     this.#guard = new OrphanGuard();
     this.#admin = await serveAdmin(this.#opened.adminSocket, this);
+    if (this.options.console !== undefined) this.#console = await this.#openConsole(this.options.console, plan);
     writeClusterFile(this.#opened.path, this.status());
     await this.#startAll();
     const { signal } = this.#interrupt;
     await unlessAborted(signal, this.options.load?.(this, signal) ?? Promise.resolve());
     this.#ready = true;
+  }
+
+  #openConsole(directory: string, { consolePort, replicationFactor }: ClusterPlan): Promise<Console> {
+    const { clusterId } = this;
+    return openConsole({ cluster: this, clusterId, replicationFactor, host: HOST, port: consolePort, directory, say: this.#say });
   }
 
   /** @param told the plan as this child is told of it */
@@ -198,7 +214,7 @@ export class Supervisor implements ClusterHandle, AdminTarget {
     }
     const plan = planCluster(layout, this.options.port, directory.path, more);
     this.#requireAim(plan);
-    const users = new Map<number, string>();
+    const users = new Map<number, string>(this.options.console === undefined ? [] : [[plan.consolePort, 'the console']]);
     for (const { name, port, adminPort } of plan.processes) {
       users.set(port, name);
       if (adminPort !== null) users.set(adminPort, `admin calls of ${name}`);
@@ -256,6 +272,7 @@ export class Supervisor implements ClusterHandle, AdminTarget {
 
   #onChange(changed: SupervisedProcess): void {
     const { name } = changed.plan;
+    this.#console?.changed(changed);
     this.#guard?.watch(this.#children.flatMap(({ record }) => record.pid ?? []));
     if (changed.state === 'exited' && this.#stopped === null) {
       if (this.#ready) this.#say(`${name} ${changed.ending}`);
@@ -287,7 +304,9 @@ export class Supervisor implements ClusterHandle, AdminTarget {
       replicationFactor,
       ...(this.#changes.added.length + this.#changes.removed.length > 0 && { changes: this.#changes }),
       supervisor:
-        this.#admin === null ? null : { pid: process.pid, adminSocket: this.#opened.adminSocket, startedAt: this.#startedAt },
+        this.#admin === null
+          ? null
+          : { pid: process.pid, adminSocket: this.#opened.adminSocket, startedAt: this.#startedAt, ...(this.#console && { console: this.#console.url }) },
       processes: this.processes,
     };
   }
@@ -330,6 +349,7 @@ export class Supervisor implements ClusterHandle, AdminTarget {
     this.#admin?.close();
     this.#admin?.closeAllConnections();
     this.#admin = null;
+    await this.#console?.close();
     this.#guard?.close();
     if (this.#children.length > 0) writeClusterFile(this.#opened.path, this.status());
     this.#directory?.release();

@@ -102,7 +102,7 @@ describe('a favorites-service', () => {
       body: '{"peer":"*","patternPrefix":"store.get","fault":"hold"}',
     });
     const client = storeClient(port);
-    const failure = client.call(PATTERNS.get, { ...ROW, item: 'x', level: 'ONE' }, 60_000).catch((error: unknown) => error);
+    const failure = client.call(PATTERNS.get, { ...ROW, items: ['x'], level: 'ONE' }, 60_000).catch((error: unknown) => error);
     await vi.waitFor(async () => expect((await stateOf(admin)).wire.connections).toBe(1));
     child.disconnect();
     expect(await ended).toEqual({ code: 0, signal: null, err: '' });

@@ -3,8 +3,8 @@ import 'reflect-metadata';
 import { adminToken } from '@app/admin';
 import { ConfigurationRefused, createLogger, storeConfiguration, type StoreConfiguration } from '@app/config';
 import { checkLayout, founded, imbalancesOf } from '@app/store';
-import { openOrSetAside } from '@app/store/adapters';
-import { systemClock } from '@app/time';
+import { FullableDisk, openOrSetAside, type LmdbEngineOptions } from '@app/store/adapters';
+import { SkewedClock, systemClock } from '@app/time';
 import { startFailure } from './start-failure.js';
 import { DRAIN_GRACE_MS, startStoreProcess } from './store-process.js';
 
@@ -27,7 +27,11 @@ async function main(): Promise<void> {
   const token = adminToken(configuration.adminTokenFile);
   const { durability, periodicSyncMs } = configuration;
   const settings = { periodicSyncMs, cutsTail: durability === 'periodic' };
-  const opened = openOrSetAside({ directory: dataDirectory, clusterId, nodeId, clock: systemClock, settings });
+  const clock = configuration.faults ? new SkewedClock(systemClock) : systemClock;
+  const { faults } = configuration;
+  const fullable: { disk?: FullableDisk } = {};
+  const wrapDisk: LmdbEngineOptions['wrapDisk'] = (disk) => (faults ? (fullable.disk = new FullableDisk(disk)) : disk);
+  const opened = openOrSetAside({ directory: dataDirectory, clusterId, nodeId, clock, settings, wrapDisk });
   if (opened.setAside !== null) log.error(opened.setAside, 'the data directory could not be opened and was set aside: this node is rebuilt from the others');
   log.info({ recovery: opened.recovery, dataDirectory }, 'data directory open');
   log.warn('there is no access control: every process of this cluster may read and change every row');
@@ -37,7 +41,8 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, why);
     process.exit(1);
   };
-  const store = await startStoreProcess({ configuration, opened, adminToken: token, log, die });
+  const injectable = { ...(clock instanceof SkewedClock && { clock }), ...fullable };
+  const store = await startStoreProcess({ configuration, opened, adminToken: token, clock, injectable, log, die });
 
   let isStopping = false;
   const stop = (why: string, graceMs: number): void => {

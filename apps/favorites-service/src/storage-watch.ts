@@ -17,6 +17,8 @@ export interface StorageWatchPorts {
   readonly die: (why: string) => void;
   /** Free bytes where the directory is. */
   readonly freeBytes?: () => number;
+  /** Whether the disk only pretends to be full, for a drill. */
+  readonly isFull?: () => boolean;
 }
 
 /** How soon a failure is noticed, ms. Writes fail from the first moment. */
@@ -27,7 +29,7 @@ export const ROOM_BYTES = 64 * 1024 * 1024;
 const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Ends with the function that is answered. */
-export function watchStorage({ engine, directory, log, die, freeBytes = () => freeIn(directory) }: StorageWatchPorts): () => void {
+export function watchStorage({ engine, directory, log, die, freeBytes = () => freeIn(directory), isFull = () => false }: StorageWatchPorts): () => void {
   const watch = setInterval(() => {
     if (engine.state !== 'failed') return;
     clearInterval(watch);
@@ -37,7 +39,7 @@ export function watchStorage({ engine, directory, log, die, freeBytes = () => fr
   }, CHECK_MS);
   let room: NodeJS.Timeout | undefined;
   const lookForRoom = (): void => {
-    if (freeBytes() < ROOM_BYTES) return;
+    if (isFull() || freeBytes() < ROOM_BYTES) return;
     clearInterval(room);
     die('there is room on the disk again: a restart recovers the storage');
   };

@@ -124,7 +124,7 @@ describe('the admin port of a store node', () => {
     node.disk.release();
     await adding;
     await node.call(PATTERNS.peer, { ...ROW, hlc: 0, epoch: 1, kind: 'digest' });
-    expect((await node.ask('GET', '/admin/state')).body.wire).toEqual({ connections: 1, callsInFlight: 0, heard: { device: { digest: 1 } } });
+    expect((await node.ask('GET', '/admin/state')).body.wire).toMatchObject({ connections: 1, callsInFlight: 0, heard: { device: { digest: 1 } }, served: { oldest: [] } });
   });
 
   it('is closed to whoever does not have the token', async () => {
@@ -135,7 +135,7 @@ describe('the admin port of a store node', () => {
 });
 
 describe('faults injected through the admin port', () => {
-  const GET = [PATTERNS.get, { ...ROW, item: 'alien-1979', level: 'ONE' }] as const;
+  const GET = [PATTERNS.get, { ...ROW, items: ['alien-1979'], level: 'ONE' }] as const;
 
   it('hold back one kind of answer to one peer until they are lifted', async () => {
     const node = await started();
@@ -170,7 +170,7 @@ describe('faults injected through the admin port', () => {
     expect((await node.ask('DELETE', '/admin/faults')).body).toEqual({ lifted: ['1', '2', '3', '4'] });
     expect((await node.ask('GET', '/admin/faults')).body).toEqual({ faults: [] });
     await vi.waitFor(() => expect(node.wire.isConnected).toBe(true), { timeout: 5_000 });
-    expect(await node.call(...GET)).toMatchObject({ item: null });
+    expect(await node.call(...GET)).toMatchObject({ items: [null] });
   });
 
   it('are refused when they make no sense, saying where', async () => {
@@ -208,7 +208,7 @@ describe('faults injected through the admin port', () => {
       expect([method, reply.status, reply.body.code, reply.body.detail]).toEqual([method, 403, 'ACCESS_DENIED', expect.stringContaining('TRIPTYCH_FAULTS=on')]);
     }
     expect((await node.ask('GET', '/admin/state')).body.faults).toBe('off');
-    expect(await node.call(...GET)).toMatchObject({ item: null });
+    expect(await node.call(...GET)).toMatchObject({ items: [null] });
   });
 });
 
@@ -219,8 +219,8 @@ describe('a store node', () => {
     node.disk.failSyncs(new Error('EIO'));
     await expect(node.add('heat-1995')).rejects.toMatchObject({ code: expect.stringMatching(/^STORE_/) });
     await expect(node.add('brazil-1985')).rejects.toMatchObject({ code: 'STORE_READ_ONLY', applied: 'no' });
-    expect(await node.call(PATTERNS.get, { ...ROW, item: 'alien-1979', level: 'ONE' })).toMatchObject({ item: { item: 'alien-1979' } });
-    expect(await node.call(PATTERNS.get, { ...ROW, item: 'heat-1995', level: 'ONE' })).toMatchObject({ item: null });
+    expect(await node.call(PATTERNS.get, { ...ROW, items: ['alien-1979'], level: 'ONE' })).toMatchObject({ items: [{ item: 'alien-1979' }] });
+    expect(await node.call(PATTERNS.get, { ...ROW, items: ['heat-1995'], level: 'ONE' })).toMatchObject({ items: [null] });
     expect((await node.ask('GET', '/admin/state')).body.storage).toMatchObject({ state: 'failed', failure: expect.stringContaining('EIO') });
     expect(node.died).toEqual([]);
   });

@@ -6,17 +6,17 @@
 import { lastValueFrom } from 'rxjs';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { ADMIN_HOST, adminServer } from '@app/admin';
+import { ADMIN_HOST, adminServer, faultRoutes, type InjectableFaults } from '@app/admin';
 import type { StoreConfiguration } from '@app/config';
 import { assert, InvariantViolation, PATTERNS, type CallContext, type RingMember } from '@app/contracts';
 import { ClusterView, founded, schemaHash, sipHash128, StoreNode, TABLES, type PeerRequest, type Recovery, type StorageEngine } from '@app/store';
 import { WirePeerTransport } from '@app/store/adapters';
-import { systemClock, systemRandom } from '@app/time';
+import { type Clock, systemClock, systemRandom } from '@app/time';
 import { LinkFaults, tcpNetwork, WireExceptionFilter, WireTransport, type WireIdentity, type WireReport } from '@app/wire';
 import type { Logger } from 'pino';
 import { adminState } from './admin/admin-state.js';
-import { faultRoutes } from './admin/fault-routes.js';
 import { memberRoutes } from './admin/member-routes.js';
+import { rowRoute } from './admin/row-route.js';
 import { AppModule } from './app.module.js';
 import { PeerMessageCounts } from './peer-message-counts.js';
 import { watchStorage } from './storage-watch.js';
@@ -31,6 +31,10 @@ export interface StoreProcessPorts {
   /** Closed by `stop`, and when the start fails. */
   readonly opened: { readonly engine: StorageEngine; readonly recovery: Recovery };
   readonly adminToken: string;
+  /** The node's own; the system's by default. */
+  readonly clock?: Clock;
+  /** What else of it can be made to fail, where faults are on. */
+  readonly injectable?: Omit<InjectableFaults, 'links'>;
   readonly log: Logger;
   /** Called when the node must not go on, because of what it found: the process is to end at once. */
   readonly die: (why: string, error?: unknown) => void;
@@ -44,7 +48,7 @@ export interface StoreProcess {
 }
 
 /** Settles once it serves. @throws whatever keeps it from listening */
-export async function startStoreProcess({ configuration, opened, adminToken, log, die }: StoreProcessPorts): Promise<StoreProcess> {
+export async function startStoreProcess({ configuration, opened, adminToken, clock = systemClock, injectable, log, die }: StoreProcessPorts): Promise<StoreProcess> {
   const { clusterId, nodeId, zone, region, members, replicationFactor, survive, host, wirePort, adminPort } = configuration;
   const self: RingMember = members.find(({ node }) => node === nodeId) ?? { node: nodeId, zone, region, host, port: wirePort, weight: 1 };
   // Who is not among the members it is told of is to join them.
@@ -52,7 +56,7 @@ export async function startStoreProcess({ configuration, opened, adminToken, log
   const { engine, recovery } = opened;
   const identity: WireIdentity = { clusterId, name: nodeId, role: 'store', schemaHash: schemaHash() };
   const faults = configuration.faults ? new LinkFaults() : null;
-  const shared = { identity, network: tcpNetwork(), clock: systemClock, random: systemRandom, ...(faults && { faults }) };
+  const shared = { identity, network: tcpNetwork(), clock, random: systemRandom, ...(faults && { faults }) };
   const transport = new WirePeerTransport({ ...shared, self: nodeId, members });
   const node = new StoreNode({
     view: new ClusterView(self, clusterId, replicationFactor, members),
@@ -62,7 +66,7 @@ export async function startStoreProcess({ configuration, opened, adminToken, log
     onMembers: (all) => transport.reach([...all, ...members]),
     engine,
     transport,
-    clock: systemClock,
+    clock,
     random: systemRandom,
     digestKey: sipHash128(new Uint8Array(DIGEST_KEY_BYTES), Buffer.from(clusterId)),
     recovery,
@@ -87,13 +91,16 @@ export async function startStoreProcess({ configuration, opened, adminToken, log
 
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule.with(node), { strategy: wire, logger: false, abortOnError: false });
   app.useGlobalFilters(new WireExceptionFilter());
-  const state = adminState({ configuration, recovery, node, engine, wire: wire.server, heard });
-  const admin = adminServer([state, ...memberRoutes(node), ...faultRoutes(faults, log)], { token: adminToken, random: systemRandom, log });
-  const unwatch = watchStorage({ engine, directory: configuration.dataDirectory, log, die });
+  const state = adminState({ configuration, recovery, node, engine, wire: wire.server, heard, made: () => transport.account() });
+  const admin = adminServer([state, rowRoute(node), ...memberRoutes(node), ...faultRoutes(faults && { links: faults, ...injectable }, log, systemClock)], { token: adminToken, random: systemRandom, log });
+  const unwatch = watchStorage({ engine, directory: configuration.dataDirectory, isFull: () => injectable?.disk?.isFull === true, log, die });
 
   const stop = async (graceMs: number): Promise<void> => {
     unwatch();
-    await lastValueFrom(wire.server.drain(graceMs), { defaultValue: undefined });
+    const drained = lastValueFrom(wire.server.drain(graceMs), { defaultValue: undefined });
+    // Clients have heard by now that this node is not to be called again.
+    node.endWatches();
+    await drained;
     node.farewell();
     await app.close();
     node.stop();

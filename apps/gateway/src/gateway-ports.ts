@@ -4,15 +4,16 @@
  */
 import type { AccessPolicy, TriptychError, ZoneId } from '@app/contracts';
 import type { ListStore, SealSecret } from '@app/favorites-client';
+import type { Services } from '@app/services';
 import type { Clock, Random } from '@app/time';
 import type { Logger } from 'pino';
-import type { GenreOf } from './films/film-genres.js';
 
 export interface GatewayPorts {
   readonly gatewayId: string;
   readonly zone: ZoneId;
   readonly listStore: ListStore;
-  readonly genreOf: GenreOf;
+  /** What endpoints are composed of. */
+  readonly services: Services;
   /** Why requests cannot be served at this moment (no ring known, no quorum in reach); null when they can. */
   readonly obstacle: () => TriptychError | null;
   /** What the connection to the store knows, for an administrator: the ring's epoch, the state of each circuit. */

@@ -1,16 +1,18 @@
 /** A gateway as a process: reads its settings, connects to the store, listens, and drains when asked to stop. */
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
-import { ADMIN_HOST, adminServer, adminToken, clusterSecrets } from '@app/admin';
+import { ADMIN_HOST, adminServer, adminToken, clusterSecrets, faultRoutes } from '@app/admin';
 import { ConfigurationRefused, createLogger, gatewayConfiguration } from '@app/config';
 import { connectListStore } from '@app/favorites-client';
 import { systemClock, systemRandom } from '@app/time';
+import { LinkFaults } from '@app/wire';
 import { adminState } from './admin/admin-state.js';
+import { servicesState } from './admin/services-state.js';
 import { createGateway } from './app.module.js';
-import { genreLookup } from './films/film-genres.js';
 import type { GatewayPorts } from './gateway-ports.js';
 import { quorumObstacle } from './health/obstacle.js';
 import { everyoneMay } from './http/access.js';
+import { storedServices } from './services/stored-services.js';
 
 /** What a device waits for an answer, ms: longer than any failover within the store takes, shorter than patience. */
 const REQUEST_TIMEOUT_MS = 2_000;
@@ -20,12 +22,13 @@ async function main(): Promise<void> {
   const log = createLogger({ role: 'gateway', node: nodeId, zone }, rest.logLevel);
   const secrets = clusterSecrets(rest.secretFile);
   const token = adminToken(rest.adminTokenFile);
-  const connection = connectListStore({ seeds, clusterId, nodeName: nodeId, zone });
+  const faults = rest.faults ? new LinkFaults() : null;
+  const connection = connectListStore({ seeds, clusterId, nodeName: nodeId, zone, ...(faults && { faults }) });
   const ports: GatewayPorts = {
     gatewayId: nodeId,
     zone,
     listStore: connection.store,
-    genreOf: genreLookup(connection.store, systemClock),
+    services: storedServices(connection.store, zone, systemClock),
     obstacle: () => connection.obstacle() ?? quorumObstacle(connection.state().nodes, replicationFactor),
     storeState: () => ({ ...connection.state() }),
     accessPolicy: everyoneMay,
@@ -37,8 +40,10 @@ async function main(): Promise<void> {
   };
   log.warn('there is no access control: everyone who reaches this gateway may read and change every list');
 
-  const { app, drain, counters } = await createGateway(ports);
-  const admin = adminServer([adminState(ports, drain, counters)], { token, random: systemRandom, log });
+  if (faults !== null) log.warn('faults can be injected through the admin port: this is not for production');
+  const { app, drain, counters, admission, services } = await createGateway(ports);
+  admission.lateness.start();
+  const admin = adminServer([adminState(ports, drain, counters, admission), servicesState(services), ...faultRoutes(faults && { links: faults }, log, systemClock)], { token, random: systemRandom, log });
   await admin.listen({ host: ADMIN_HOST, port: adminPort });
   await app.listen(httpPort, host);
 

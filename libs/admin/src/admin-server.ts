@@ -24,10 +24,20 @@ export interface AdminRoute<Body = unknown> {
   handle(body: Body, parameters: Readonly<Record<string, string>>): unknown;
 }
 
+/** A file that holds no secret: whoever comes by a loopback name may read it, so that a browser can, which then has the token. */
+export interface AdminPage {
+  /** From the root: `/`, `/console.js`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
 export interface AdminPorts {
   readonly token: string;
   readonly random: Random;
   readonly log: ErrorLog;
+  /** None by default. */
+  readonly pages?: readonly AdminPage[];
 }
 
 export const ADMIN_HOST = '127.0.0.1';
@@ -37,7 +47,7 @@ const BODY_MAX_BYTES = 64 * 1024;
 const LOOPBACK = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i;
 
 /** Ready to listen on ADMIN_HOST. */
-export function adminServer(routes: readonly AdminRoute[], { token, random, log }: AdminPorts): FastifyInstance {
+export function adminServer(routes: readonly AdminRoute[], { token, random, log, pages = [] }: AdminPorts): FastifyInstance {
   const expected = sha256(`Bearer ${token}`);
   const traceIdOf = traceIds(random);
   const server = fastify({ logger: false, genReqId: ({ headers }) => traceIdOf(headers), bodyLimit: BODY_MAX_BYTES });
@@ -46,6 +56,7 @@ export function adminServer(routes: readonly AdminRoute[], { token, random, log 
     void reply.header('trace-id', request.id);
     const denied = objectionTo(request);
     if (denied !== null) return done(denied);
+    if (isPage(request)) return done();
     if (timingSafeEqual(sha256(request.headers.authorization ?? ''), expected)) return done();
     void reply.header('www-authenticate', 'Bearer');
     refuse(new TriptychError('AUTHENTICATION_REQUIRED', 'the admin token is missing or wrong'), request, reply, log);
@@ -61,8 +72,13 @@ export function adminServer(routes: readonly AdminRoute[], { token, random, log 
       handler: async ({ body, params }) => route.handle(checked(route, body), params as Record<string, string>),
     });
   }
+  for (const { path, headers, body } of pages) {
+    server.get(path, { config: { isPage: true } }, (_, reply) => void reply.headers(headers).send(body));
+  }
   return server;
 }
+
+const isPage = ({ is404, routeOptions }: FastifyRequest): boolean => !is404 && (routeOptions.config as { isPage?: true }).isPage === true;
 
 function checked({ body: schema }: AdminRoute, body: unknown): unknown {
   if (schema === undefined) return body;

@@ -10,6 +10,11 @@ export type { Circuit, CircuitState, CircuitStatistics, Transition } from './cir
 export { throughCircuit } from './circuit.js';
 export type { CircuitModuleOptions } from './circuit.module.js';
 export { CircuitModule } from './circuit.module.js';
+export { gatewayAdmission, gatewayLimit } from './limiter/admission-policy.js';
+export type { AdmissionPolicy, AdmissionPriority, AdmissionRefusal, AdmissionState, LinePolicy, LineState, Visit, VisitEnd } from './limiter/admission-queue.js';
+export { ADMISSION_PRIORITIES, AdmissionQueue } from './limiter/admission-queue.js';
+export type { LimitPolicy, LimitSample } from './limiter/concurrency-limit.js';
+export { ConcurrencyLimit } from './limiter/concurrency-limit.js';
 export type { BulkheadPolicy, BulkheadStatistics } from './operators/bulkhead.js';
 export { Bulkhead, shortLine, throughBulkhead } from './operators/bulkhead.js';
 export type { BatchCall, BatchEntry, CollapsePolicy, CollapseStatistics } from './operators/collapser.js';

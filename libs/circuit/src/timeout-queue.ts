@@ -34,6 +34,11 @@ export class TimeoutQueue {
     return this.#oldest;
   }
 
+  /** The last to have entered of those still there. */
+  get youngest(): TimedCall | null {
+    return this.#youngest;
+  }
+
   /** Takes its place behind the calls that are due no later. Nothing runs until `watch`. */
   enter(call: TimedCall): void {
     call.older = this.#youngest;

@@ -45,6 +45,8 @@ describe('the configuration of a cluster', () => {
       port: 3000,
       dataDirectory: path.resolve('.triptych'),
       fresh: false,
+      faults: false,
+      console: true,
       logLevel: 'info',
     });
   });
@@ -63,15 +65,19 @@ describe('the configuration of a cluster', () => {
       port: 0,
       dataDirectory: path.resolve('elsewhere'),
       fresh: false,
+      faults: false,
+      console: true,
       logLevel: 'debug',
     });
-    const flags = ['--zones', '5', '--nodes-per-zone=1', '--port', '4000', '--data', 'there', '--fresh'];
+    const flags = ['--zones', '5', '--nodes-per-zone=1', '--port', '4000', '--data', 'there', '--fresh', '--faults', '--console', 'off'];
     expect(clusterConfiguration(flags, environment)).toEqual({
       zones: 5,
       nodesPerZone: 1,
       port: 4000,
       dataDirectory: path.resolve('there'),
       fresh: true,
+      faults: true,
+      console: false,
       logLevel: 'debug',
     });
   });
@@ -107,7 +113,7 @@ describe('the configuration of a cluster', () => {
     ['three', "Unexpected argument 'three'"],
   ])('refuses %s and says which flags there are', (flag, fault) => {
     expect(complaint(() => clusterConfiguration([flag], {}))).toBe(
-      `${fault}: expected --zones N, --nodes-per-zone N, --port N, --data DIR, --survive zone|node|nothing or --fresh`,
+      `${fault}: expected --zones N, --nodes-per-zone N, --port N, --data DIR, --survive zone|node|nothing, --console on|off, --fresh or --faults`,
     );
   });
 });

@@ -83,6 +83,8 @@ const clusterSchema = z
     TRIPTYCH_DATA: file.prefault('.triptych'),
     TRIPTYCH_FRESH: oneOf('on', 'off').default('off'),
     TRIPTYCH_SURVIVE: oneOf('zone', 'node', 'nothing').optional(),
+    TRIPTYCH_FAULTS: oneOf('on', 'off').default('off'),
+    TRIPTYCH_CONSOLE: oneOf('on', 'off').default('on'),
     TRIPTYCH_LOG_LEVEL: logLevel,
   })
   .transform((read) => ({
@@ -97,6 +99,10 @@ const clusterSchema = z
     fresh: read.TRIPTYCH_FRESH === 'on',
     /** What the store nodes are to survive the loss of; undefined: as much as the layout can. */
     survive: read.TRIPTYCH_SURVIVE,
+    /** Its processes can be harmed through their admin ports, for a drill or from the console. */
+    faults: read.TRIPTYCH_FAULTS === 'on',
+    /** Serve the console: a page that shows the cluster, and changes it for who has its token. */
+    console: read.TRIPTYCH_CONSOLE === 'on',
     logLevel: read.TRIPTYCH_LOG_LEVEL,
   }));
 export type ClusterConfiguration = Readonly<z.infer<typeof clusterSchema>>;
@@ -119,6 +125,7 @@ const zonedVariables = {
   TRIPTYCH_MEMBERS: members,
   TRIPTYCH_SEEDS: addresses,
   TRIPTYCH_REPLICATION_FACTOR: wholeNumber(1, 9).default(3),
+  TRIPTYCH_FAULTS: oneOf('off', 'on').default('off'),
 };
 
 const processOf = (read: z.infer<z.ZodObject<typeof processVariables>>) => ({
@@ -141,6 +148,8 @@ const zonedOf = (read: z.infer<z.ZodObject<typeof zonedVariables>>) => ({
   seeds: read.TRIPTYCH_SEEDS,
   /** Copies of each row, a count of nodes. */
   replicationFactor: read.TRIPTYCH_REPLICATION_FACTOR,
+  /** Faults can be injected through the admin port; never in production. */
+  faults: read.TRIPTYCH_FAULTS === 'on',
 });
 
 const storeSchema = z
@@ -149,7 +158,6 @@ const storeSchema = z
     TRIPTYCH_PORT_WIRE: port,
     TRIPTYCH_DATA_DIR: file,
     TRIPTYCH_SURVIVE: oneOf('zone', 'node', 'nothing').default('nothing'),
-    TRIPTYCH_FAULTS: oneOf('off', 'on').default('off'),
     TRIPTYCH_DURABILITY: oneOf('commit', 'periodic').default('commit'),
     TRIPTYCH_PERIODIC_SYNC_MS: wholeNumber(1, 10_000).default(10_000),
   })
@@ -159,8 +167,6 @@ const storeSchema = z
     dataDirectory: read.TRIPTYCH_DATA_DIR,
     /** What the layout is to survive, from the founding on: no change of the members may take it below that. */
     survive: read.TRIPTYCH_SURVIVE,
-    /** Tests may make this process pause or die at named points; never in production. */
-    faults: read.TRIPTYCH_FAULTS === 'on',
     /** Of the favorites: whether a write waits for the disk, or the disk is synced at most so many ms later. */
     durability: read.TRIPTYCH_DURABILITY,
     periodicSyncMs: read.TRIPTYCH_PERIODIC_SYNC_MS,
@@ -197,6 +203,8 @@ const FLAGS = {
   data: 'TRIPTYCH_DATA',
   fresh: 'TRIPTYCH_FRESH',
   survive: 'TRIPTYCH_SURVIVE',
+  faults: 'TRIPTYCH_FAULTS',
+  console: 'TRIPTYCH_CONSOLE',
 } as const;
 
 /**
@@ -222,12 +230,12 @@ function parseFlags(flags: readonly string[]): Record<string, string | boolean> 
       ...parseArgs({
         args: [...flags],
         strict: true,
-        options: { zones: text, 'nodes-per-zone': text, port: text, data: text, survive: text, fresh: { type: 'boolean' } },
+        options: { zones: text, 'nodes-per-zone': text, port: text, data: text, survive: text, console: text, fresh: { type: 'boolean' }, faults: { type: 'boolean' } },
       }).values,
     };
   } catch (error) {
     const complaint = (error as Error).message.split(/[.\n]/)[0];
-    throw new ConfigurationRefused(`${complaint}: expected --zones N, --nodes-per-zone N, --port N, --data DIR, --survive zone|node|nothing or --fresh`);
+    throw new ConfigurationRefused(`${complaint}: expected --zones N, --nodes-per-zone N, --port N, --data DIR, --survive zone|node|nothing, --console on|off, --fresh or --faults`);
   }
 }
 

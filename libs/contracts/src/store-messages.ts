@@ -79,7 +79,10 @@ export type Operation =
   | {
       readonly kind: 'add';
       readonly value: Uint8Array;
-      /** Absent: an item already in the list stays as it is, a new one goes last. Present: an item already there is moved. */
+      /**
+       * Absent: a new item goes last, and one already in the list stays where it is. Present: an item already there is moved. Its
+       * value and date stay too, but in a table whose items are set (`siblings: 'latest'`), where they are replaced.
+       */
       readonly placement?: Placement;
     }
   | { readonly kind: 'remove' }
@@ -96,7 +99,7 @@ export interface PrepareRequest extends RowRequest {
 export interface PrepareReply extends RowReply {
   /** The complete operation, to be given to COMMIT as it is. Null: there is nothing to do and the answer is final. */
   readonly delta: Uint8Array | null;
-  /** The item as it will be (add, move) or as it already is (add of what is there); null for a remove. */
+  /** The item as it will be (add, move) or as it already is (add of what is there and stays); null for a remove. */
   readonly item: Item | null;
   /** As of any reply, with this operation as one of unknown outcome: to be given to COMMIT, whose reply settles it. */
   readonly seen: Uint8Array;
@@ -129,13 +132,45 @@ export interface ListReply extends RowReply {
   readonly lookedTo?: { readonly position: string; readonly item: string };
 }
 
+/** The most items that one GET names. */
+export const GET_ITEMS_MAX = 200;
+
+/** Some items of a row by their names: one read of the row, however many they are. */
 export interface GetRequest extends RowRequest {
-  readonly item: string;
+  /** 1 to GET_ITEMS_MAX, each once. */
+  readonly items: readonly string[];
 }
 
 export interface GetReply extends RowReply {
-  readonly item: Item | null;
+  /** In the order asked, null where an item is not in the row; all of one state of the row. */
+  readonly items: readonly (Item | null)[];
 }
+
+/**
+ * WATCH: what a listener is to be told of a row, from one replica, for as long as it listens. Where what it has seen cannot be
+ * brought up to date change by change, the whole row comes; and at least every WATCH_BEAT_MS something, with no changes where
+ * there are none, so that silence means that the replica is gone.
+ */
+export interface WatchRequest extends RowKey {
+  /** `seen` of the last event, from whichever replica. Absent: the listener knows nothing, and is told the row first. */
+  readonly seen?: Uint8Array;
+}
+
+export const WATCH_BEAT_MS = 500;
+
+export type WatchEvent =
+  /** The row as it is, in parts of one state; the parts come one after the other, and count with the last. */
+  | { readonly kind: 'full'; readonly items: readonly Item[]; readonly more: boolean; readonly seen: Uint8Array }
+  /** A step from what was seen to what is: each item at most once. */
+  | { readonly kind: 'changes'; readonly changes: readonly ItemChange[]; readonly seen: Uint8Array };
+
+/**
+ * What became of one item. `added`: it is in the row, so; a listener that has it replaces it. `moved`: the same as before in
+ * another place. `removed`: it is not in the row.
+ */
+export type ItemChange =
+  | { readonly kind: 'added' | 'moved'; readonly item: string; readonly now: Item }
+  | { readonly kind: 'removed'; readonly item: string };
 
 /** In how many rows of a table an item is, as far as one node knows. */
 export interface CountRequest {
@@ -188,6 +223,7 @@ export const PATTERNS = {
   get: 'store.get',
   ring: 'store.ring',
   count: 'store.count',
+  watch: 'store.watch',
   /** Between replicas: one pattern, the kind is in the message. */
   peer: 'store.peer',
 } as const;

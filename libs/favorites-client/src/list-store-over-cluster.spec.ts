@@ -37,7 +37,15 @@ listStoreContract('ReplicatedListStore over a simulated cluster', ({ maxItems })
     if (times === undefined) return lost.shift()!;
     return times < 12 ? false : null;
   };
-  return { store, clock, loseNextReply: (applied) => lost.push(applied) };
+  const forgetSteps = (): void => {
+    for (const node of cluster.nodes) {
+      transport.crash(node);
+      cluster.advance(200);
+      transport.start(node);
+      cluster.advance(5_000);
+    }
+  };
+  return { store, clock, loseNextReply: (applied) => lost.push(applied), forgetSteps };
 });
 
 const ADD: Operation = { kind: 'add', value: Uint8Array.of(1) };
@@ -135,6 +143,44 @@ describe('over production nodes', () => {
     session.transport.goOn('a1');
     session.cluster.advance(5_000);
     expect(session.list()).toEqual(left);
+  });
+
+  it('a set through one zone is read through every other at once; two at once become one value in all zones', () => {
+    const cluster = new TestCluster({ seed: 11 });
+    const zones = ['zone-a', 'zone-b', 'zone-c'].map((zone) => clientOf(cluster, zone).store);
+    const row = { table: 'bookmarks', row: 'user-7' };
+    const context = (): CallContext => ({ deadlineMs: cluster.clock.monotonicMs() + 2_000, traceId: 't', priority: 'write', principal: { kind: 'device', name: 'user-7' } });
+    const begin = (zone: number, value: number) =>
+      cluster.begin(zones[zone]!.write({ ...row, item: 'film-1', operation: { kind: 'add', value: Uint8Array.of(value) } }, context()));
+    const valueIn = (zone: number): number => cluster.run(zones[zone]!.get({ ...row, items: ['film-1'] }, context())).items[0]!.value[0]!;
+    cluster.skew('b1', 3_600_000);
+    for (let value = 0; value < 30; value++) {
+      const write = begin(value % 3, value);
+      cluster.clock.runUntil(() => write.state !== 'waiting', 5_000);
+      expect([write.state, ...zones.map((_, zone) => valueIn(zone))]).toEqual(['done', value, value, value]);
+    }
+    for (let round = 0; round < 20; round++) {
+      const writes = [begin(0, 100), begin(round % 2 === 0 ? 1 : 2, 200)];
+      cluster.clock.runUntil(() => writes.every(({ state }) => state === 'done'), 5_000);
+      const value = valueIn(round % 3);
+      expect([100, 200]).toContain(value);
+      expect(zones.map((_, zone) => valueIn(zone))).toEqual([value, value, value]);
+    }
+  });
+
+  it('what a caller has left is called off, at the node that it asked and at those that this one asked', () => {
+    const cluster = new TestCluster({ seed: 3 });
+    const { store } = clientOf(cluster);
+    cluster.advance(5_000);
+    cluster.network.hold = ({ kind, isReply }) => kind === 'digest' && isReply;
+    const context: CallContext = { deadlineMs: cluster.clock.monotonicMs() + 2_000, traceId: 't', priority: 'read', principal: { kind: 'device', name: 'user-7' } };
+    const calls = cluster.network.openCalls;
+    const read = cluster.begin(store.get({ ...favorites('user-7'), items: ['film-1'], level: 'ALL' }, context));
+    cluster.advance(3);
+    expect([read.state, cluster.network.openCalls - calls]).toEqual(['waiting', 2]);
+    read.cancel();
+    cluster.advance(1);
+    expect(cluster.network.openCalls - calls).toBe(0);
   });
 
   it('whatever one node or the way to all of them does, what a session was told of its list is so, now and later', () => {

@@ -3,7 +3,7 @@
  * serves tests; both pass one contract suite, and no caller can tell them apart.
  *
  * Every method is lazy and cold: nothing happens before a subscriber comes, each subscription is one operation, and it
- * ends with one value and completion, or one error. Unsubscribing drops a read; a write is only no longer waited for,
+ * ends with one value and completion, or one error; `watch` alone goes on. Unsubscribing drops a read; a write is only no longer waited for,
  * since replicas may already hold it.
  */
 import type { Observable } from 'rxjs';
@@ -14,6 +14,7 @@ import type {
   GetReply,
   GetRequest,
   Item,
+  ItemChange,
   ListReply,
   ListRequest,
   Operation,
@@ -21,6 +22,7 @@ import type {
   RowReply,
   RowRequest,
   TriptychError,
+  WatchRequest,
 } from '@app/contracts';
 import type { ItemCount } from './count-gather.js';
 
@@ -71,6 +73,13 @@ export interface WriteFailure extends TriptychError {
   readonly seen?: Uint8Array | undefined;
 }
 
+/** What a listener is told of a row; with `seen` of the last event it goes on through any client. */
+export type RowEvent =
+  /** The row as it is: at the beginning, and where what became of it since `seen` is not known any more. */
+  | { readonly kind: 'full'; readonly items: readonly Item[]; readonly seen: Uint8Array }
+  /** A step from what was seen to what is: at least one change, and each item at most once. */
+  | { readonly kind: 'changes'; readonly changes: readonly ItemChange[]; readonly seen: Uint8Array };
+
 export interface ListStore {
   /**
    * Adds, moves or removes one item.
@@ -81,11 +90,21 @@ export interface ListStore {
   write(request: WriteRequest, context: CallContext): Observable<WriteReply>;
   /** A page of a row, in order of (position, item). Errors: STORE_QUORUM_UNAVAILABLE, DEADLINE_EXCEEDED. */
   list(request: ListRequest & ListStoreRequest, context: CallContext): Observable<ListReply>;
-  /** One item of a row. Errors as for `list`. */
+  /**
+   * Some items of a row, all of one state of it: what one item shows is not older than what another does. Errors as for `list`,
+   * and REQUEST_INVALID where they are none, more than GET_ITEMS_MAX, or one twice.
+   */
   get(request: GetRequest & ListStoreRequest, context: CallContext): Observable<GetReply>;
   /**
    * In how many rows of a table an item is: eventual, summed up over what one replica of each range counts. Errors:
    * STORE_QUORUM_UNAVAILABLE where none answers, REQUEST_INVALID of a table whose items are not counted.
    */
   count(request: CountRequest, context: CallContext): Observable<ItemCount>;
+  /**
+   * What becomes of a row, from the moment of `seen` on, each step once, whichever replicas come and go; what is shown is on the disk
+   * of one replica, and so may be what no quorum has acknowledged. While no replica sees a quorum nothing comes.
+   * Goes on until it is unsubscribed, or the deadline passes (STORE_READ_TIMEOUT): give it none, `deadlineMs: Infinity`, for as
+   * long as somebody listens. Errors: REQUEST_INVALID.
+   */
+  watch(request: WatchRequest, context: CallContext): Observable<RowEvent>;
 }

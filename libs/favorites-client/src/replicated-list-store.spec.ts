@@ -30,7 +30,7 @@ for (const afterMs of [0, 15]) {
       if (scene.transport.sent('store.commit').filter((call) => JSON.stringify(call.payload) === key).length > 12) return { afterMs };
       return { ...failing('WIRE_CONNECTION_LOST', afterMs), takesEffectAfterMs: applied ? 0 : 'never' };
     };
-    return { store: scene.store, clock: scene.clock, loseNextReply: (applied) => lost.push(applied) };
+    return { store: scene.store, clock: scene.clock, loseNextReply: (applied) => lost.push(applied), forgetSteps: () => scene.transport.rows.forgetSteps() };
   });
 }
 
@@ -38,7 +38,7 @@ describe('reads', () => {
   it('[C37] turn to another zone within the same request when a replica is dead', () => {
     const scene = new ClientScene();
     scene.transport.script = scripted({ a1: failing('WIRE_UNREACHABLE') });
-    expect(scene.hear(scene.store.get({ ...ROW, item: 'x', level: 'QUORUM' }, scene.context())).what).toEqual(['value at 0', 'complete at 0']);
+    expect(scene.hear(scene.store.get({ ...ROW, items: ['x'], level: 'QUORUM' }, scene.context())).what).toEqual(['value at 0', 'complete at 0']);
     expect(scene.sent).toEqual(['a1 get failed', 'b1 get answered']);
     expect(scene.store.stats()).toEqual({ requests: 1, attempts: 2, failovers: 1, hedges: 0, overtaken: 0, uncertainWrites: 0 });
   });

@@ -38,6 +38,8 @@ import {
   type RowReply,
   type RowRequest,
   TriptychError,
+  type WatchEvent,
+  type WatchRequest,
   type ZoneId,
 } from '@app/contracts';
 import type { CircuitRegistry } from '@app/circuit';
@@ -49,12 +51,13 @@ import type { AttemptPolicy } from './attempt-plan.js';
 import { type Answered, type AttemptListener, type AttemptRun, AttemptsFailed, runAttempts } from './attempt-run.js';
 import { coordinatorOrder } from './coordinator-order.js';
 import { gatherCount, type ItemCount } from './count-gather.js';
-import type { ListStore, ListStoreRequest, PendingWrite, WriteReply, WriteRequest } from './list-store.js';
+import type { ListStore, ListStoreRequest, PendingWrite, RowEvent, WriteReply, WriteRequest } from './list-store.js';
 import { NodeStandings, type StoreDependency } from './node-standing.js';
 import type { PlacedRing } from './placed-ring.js';
 import { type RingPolicy, RingView } from './ring-view.js';
 import type { NodeAddress, StoreTransport } from './store-transport.js';
 import { sameOperation, UncertainWrite } from './uncertain-write.js';
+import { runWatch, type WatchPolicy } from './watch-run.js';
 
 export interface ListStorePolicy {
   /** Reads and PREPARE. */
@@ -66,6 +69,7 @@ export interface ListStorePolicy {
   /** How long a node that was overtaken by a hedge comes after the others, ms. */
   readonly lateForMs: number;
   readonly ring: RingPolicy;
+  readonly watch: WatchPolicy;
 }
 
 /**
@@ -81,6 +85,7 @@ export const defaultListStorePolicy: ListStorePolicy = {
   hedgeBudget: { perRequest: 0.1, burst: 100 },
   lateForMs: 2_000,
   ring: { refreshMs: 5_000, refreshAtMostEveryMs: 200, requestTimeoutMs: 1_000, retryMs: [100, 5_000] },
+  watch: { silenceMs: 1_500, retryMs: [100, 1_000], homeAfterMs: 10_000 },
 };
 
 export interface ReplicatedListStoreOptions {
@@ -259,6 +264,24 @@ export class ReplicatedListStore implements ListStore {
       const call = (member: RingMember, asked: CountRequest, until: CallContext): Observable<CountReply> =>
         this.#standings.circuit('store-read', member.node).protect(transport.call(member, PATTERNS.count, asked, until) as Observable<CountReply>);
       return gatherCount({ zones, ring: ring.sets, call, clock, nextZoneAfterMs: policy.read.hedgeAfterMs }, request, context);
+    });
+  }
+
+  watch(request: WatchRequest, context: CallContext): Observable<RowEvent> {
+    const { clock, random, transport, policy } = this.#options;
+    return runWatch({
+      request,
+      candidates: () => this.#candidates(request, { ...this.#read, pattern: PATTERNS.watch }, undefined),
+      // Not through a circuit, which waits for ends: a stream has none.
+      call: (node, asked) => transport.call(this.#ring.ring!.member(node), PATTERNS.watch, asked, context) as Observable<WatchEvent>,
+      onFailure: (node, error) => {
+        if (error === null) this.#standings.overtaken(node);
+        if (error?.code === 'STORE_NOT_REPLICA') this.#ring.refresh();
+      },
+      deadlineMs: context.deadlineMs,
+      policy: policy.watch,
+      clock,
+      random,
     });
   }
 

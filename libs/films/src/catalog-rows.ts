@@ -1,12 +1,17 @@
 /**
- * Where the catalog lies in the store: the table `catalog`, in it one row of all films and one row per genre, each film an
- * item under its id. A film is stored once per row, so a page of a genre is a page of one row.
+ * Where the catalog lies in the store: the table `catalog`, in it one row of all films, one per genre and one of the top
+ * rated, each film an item under its id. A film is stored once per row, so a page of a genre is a page of one row.
  */
 import { type RowKey, TriptychError } from '@app/contracts';
+import type { Film } from './film-catalog.js';
+import { topRated } from './top-rated.js';
 
 const TABLE = 'catalog';
 
 export const ALL_FILMS: RowKey = { table: TABLE, row: 'films' };
+
+/** The best by rating, the best first: top-rated.ts says which. */
+export const TOP_RATED: RowKey = { table: TABLE, row: 'top-rated' };
 
 /** Says that the catalog was loaded to its end, and which: the item is named by its edition. */
 export const CATALOG_LOADED: RowKey = { table: TABLE, row: 'loaded' };
@@ -24,4 +29,19 @@ export function genreSlug(genre: string): string {
   const slug = genre.normalize('NFD').toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
   if (slug === '') throw new TriptychError('REQUEST_INVALID', 'genre: has neither letter nor digit');
   return slug;
+}
+
+export interface CatalogRow {
+  readonly row: RowKey;
+  readonly films: readonly Film[];
+}
+
+/** What the catalog is in the store: each row with its films, in their order; the rows in the order of `films`, the top rated last. */
+export function catalogRows(films: readonly Film[]): CatalogRow[] {
+  const byGenre = Map.groupBy(films.filter(({ genre }) => genre !== null), ({ genre }) => genreRow(genre!).row);
+  return [
+    { row: ALL_FILMS, films },
+    ...[...byGenre].map(([row, ofGenre]) => ({ row: { table: TABLE, row }, films: ofGenre })),
+    { row: TOP_RATED, films: topRated(films) },
+  ];
 }

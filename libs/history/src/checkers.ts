@@ -5,6 +5,7 @@
 import { groupBy } from './group-by.js';
 import { isQuorum, isRead, isWrite, lastEffectMs, type Operation, type ReadOperation, type WriteOperation } from './history.js';
 import { findNonLinearizable } from './linearizability.js';
+import { checkRegisters } from './register-rules.js';
 import { checkSessions } from './session-rules.js';
 import type { Violation } from './violation.js';
 
@@ -27,7 +28,7 @@ export function checkHistory(history: readonly Operation[]): Violation[] {
     const writesByFilm = groupBy(writes, ({ film }) => film);
     const lists: Lists = { reads: answered.filter(isQuorum).sort((a, b) => a.endMs! - b.endMs!), writesByFilm };
     violations.push(...addsLost(lists), ...removedCameBack(lists), ...readsWentBack(lists));
-    violations.push(...shownTwice(answered), ...fromNowhere(answered, writesByFilm), ...checkSessions(operations), ...linearizable(operations));
+    violations.push(...shownTwice(answered), ...fromNowhere(answered, writesByFilm), ...checkSessions(operations), ...checkRegisters(operations), ...linearizable(operations));
   }
   return violations;
 }

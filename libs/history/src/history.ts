@@ -30,12 +30,16 @@ export interface OperationBase {
 export interface WriteOperation extends OperationBase {
   readonly kind: 'add' | 'remove' | 'move';
   readonly film: string;
+  /** What an add sets, in a table where the last one counts: unlike that of any other. */
+  readonly value?: string;
 }
 
 export interface ReadOperation extends OperationBase {
   readonly kind: 'read';
   /** The whole list, in order; of a read that was answered. */
   films: readonly string[];
+  /** The value of each film that is shown, where adds set values. */
+  values?: Readonly<Record<string, string>>;
 }
 
 export type Operation = WriteOperation | ReadOperation;

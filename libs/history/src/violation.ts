@@ -17,8 +17,13 @@ export type Rule =
   // of sessions with a token
   | 'own-write-unseen'
   | 'session-went-back'
+  // of items whose value is set
+  | 'overwritten-came-back'
+  | 'not-a-register'
   // of lists that are only ever used at LINEARIZABLE
   | 'not-linearizable'
+  // of what replies say of themselves
+  | 'false-claim'
   // afterwards, when all is mended
   | 'order-differs'
   | 'replicas-differ'

@@ -38,6 +38,26 @@ export interface AddFavorite extends FavoriteWrite {
 
 export type FavoriteReply = Rest & { readonly favorite: Favorite };
 
+export interface FavoritesWatch {
+  readonly user: string;
+  /** `seen` of the last event, through whichever gateway; absent: begin with the whole list. */
+  readonly seen?: Uint8Array;
+}
+
+/** A favorite and where it stands: the list is in the order of (position, film), both compared as plain ASCII. */
+export interface PlacedFavorite extends Favorite {
+  readonly position: string;
+}
+
+/** `added`: it is in the list, so; whoever has it replaces it. `moved`: the same elsewhere. `removed`: it is not in the list. */
+export type FavoriteChange =
+  | { readonly kind: 'added' | 'moved'; readonly favorite: PlacedFavorite }
+  | { readonly kind: 'removed'; readonly film: string };
+
+export type FavoritesEvent =
+  | { readonly kind: 'list'; readonly favorites: readonly PlacedFavorite[]; readonly seen: Uint8Array }
+  | { readonly kind: 'changes'; readonly changes: readonly FavoriteChange[]; readonly seen: Uint8Array };
+
 /** Reads fail as reads of the store do, writes as its writes: `ListStore` has the errors, `WriteFailure` what comes with them. */
 export interface FavoritesService {
   readonly page: ServiceCall<FavoritesPageRequest, PageReply<Favorite>>;
@@ -47,5 +67,7 @@ export interface FavoritesService {
   readonly move: ServiceCall<FavoriteWrite & { readonly position: Placement }, FavoriteReply>;
   /** In how many lists a film is: eventual. */
   readonly count: ServiceCall<{ readonly film: string }, ItemCount>;
+  /** What becomes of the list, wherever it is written: goes on until it is left. As `ListStore.watch`. */
+  readonly watch: ServiceCall<FavoritesWatch, FavoritesEvent>;
 }
 

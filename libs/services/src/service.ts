@@ -8,7 +8,7 @@
  * is only no longer waited for. No method waits longer than `context.deadlineMs`.
  */
 import type { Observable } from 'rxjs';
-import type { CallContext, ConsistencyLevel, RowReply } from '@app/contracts';
+import { type CallContext, type ConsistencyLevel, GET_ITEMS_MAX, type RowReply } from '@app/contracts';
 
 export type ServiceCall<Request, Reply> = (request: Request, context: CallContext) => Observable<Reply>;
 
@@ -47,4 +47,4 @@ export interface LookupReply<T> extends Rest {
   readonly found: readonly (T | null)[];
 }
 
-export const LOOKUP_MAX = 200;
+export const LOOKUP_MAX = GET_ITEMS_MAX;

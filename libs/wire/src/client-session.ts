@@ -13,6 +13,7 @@ import { DeadlineQueue, type Expiring } from './deadline-queue.js';
 import { FrameKind } from './frame.js';
 import { FrameLink, type LinkOwner, type LinkPorts } from './frame-link.js';
 import { decodeGreeting, encodeGreeting, greetingOf, refusal, refusalOf, type WireIdentity } from './handshake.js';
+import { inFlight, type CallEnd, type CallInFlight } from './wire-calls.js';
 import { decodeError } from './wire-error.js';
 
 /** Who hears of a call; an rxjs Subscriber is one. */
@@ -61,6 +62,12 @@ export class ClientSession implements LinkOwner {
     return this.#calls.size;
   }
 
+  /** Oldest first. */
+  *inFlight(): IterableIterator<CallInFlight> {
+    const nowMs = this.ports.clock.monotonicMs();
+    for (const { pattern, context } of this.#calls.values()) yield inFlight(pattern, this.link.peer, context, nowMs);
+  }
+
   /**
    * Starts a call; the session must be open. The answer calls it off (CANCEL), which after its end does nothing.
    * @throws TriptychError WIRE_DEADLINE, WIRE_OVERLOADED, WIRE_FRAME_TOO_LARGE, REQUEST_INVALID; nothing was sent then
@@ -79,15 +86,17 @@ export class ClientSession implements LinkOwner {
     const id = this.#nextId();
     const credit = window?.size ?? limits.creditWindow;
     const offset = this.link.sendRequest(id, pattern, payload, context, timeLeftMs, credit);
-    const call = new ClientCall(this, id, pattern, context.deadlineMs, offset, sink, credit, window);
+    const call = new ClientCall(this, id, pattern, context, offset, sink, credit, window);
     this.#calls.set(id, call);
+    this.ports.counts.begun++;
     this.#deadlines.add(call, nowMs);
     return call;
   }
 
   /** For ClientCall: the call is over, here; `cancel` tells the peer. */
-  settled(call: ClientCall, cancel: boolean): void {
+  settled(call: ClientCall, end: CallEnd, cancel: boolean): void {
     this.#calls.delete(call.id);
+    this.ports.counts[end]++;
     this.#deadlines.remove(call);
     if (this.#phase === 'dead') return;
     if (cancel) this.link.sendSignal(FrameKind.cancel, call.id, call.pattern);
@@ -119,7 +128,7 @@ export class ClientSession implements LinkOwner {
         call?.completed();
         return;
       case FrameKind.error:
-        call?.failed(decodeError(this.link.decodePayload(bytes, start, end)), false);
+        call?.failed(decodeError(this.link.decodePayload(bytes, start, end)));
         return;
       default:
         throw new TriptychError('WIRE_PROTOCOL', 'The peer sent a frame that no server sends.', { kind });
@@ -130,7 +139,7 @@ export class ClientSession implements LinkOwner {
     this.#phase = 'dead';
     this.#cancelConnectTimeout();
     this.owner.down(this, this.#refusedWith ?? reason);
-    for (const call of [...this.#calls.values()]) call.failed(this.#lossOf(call, reason), false);
+    for (const call of [...this.#calls.values()]) call.failed(this.#lossOf(call, reason));
   }
 
   #lossOf(call: ClientCall, reason: TriptychError): TriptychError {
@@ -182,6 +191,7 @@ export class ClientSession implements LinkOwner {
 
 /** One call in flight, as its caller's end knows it. */
 export class ClientCall implements Expiring {
+  readonly deadlineMs: number;
   #over = false;
   /** Values the peer may still send. */
   #granted: number;
@@ -192,24 +202,25 @@ export class ClientCall implements Expiring {
     private readonly session: ClientSession,
     readonly id: number,
     readonly pattern: string,
-    readonly deadlineMs: number,
+    readonly context: CallContext,
     readonly offset: number,
     private readonly sink: CallSink,
     private readonly credit: number,
     private readonly window: CreditWindow | undefined,
   ) {
+    this.deadlineMs = context.deadlineMs;
     this.#granted = credit;
     window?.bind((count) => this.#take(count));
   }
 
   /** The caller leaves. */
   unsubscribe(): void {
-    if (!this.#over) this.#end(true);
+    if (!this.#over) this.#end('cancelled', true);
   }
 
   expire(): void {
     const details = { peer: this.session.link.peer, pattern: this.pattern, sent: true };
-    this.failed(new TriptychError('WIRE_DEADLINE', 'The deadline passed before the answer came.', details), true);
+    this.#fail(new TriptychError('WIRE_DEADLINE', 'The deadline passed before the answer came.', details), 'expired', true);
   }
 
   value(value: unknown): void {
@@ -220,19 +231,23 @@ export class ClientCall implements Expiring {
 
   lastValue(value: unknown): void {
     this.#spend();
-    this.#end(false);
+    this.#end('answered', false);
     this.sink.next(value);
     this.sink.complete();
   }
 
   completed(): void {
-    this.#end(false);
+    this.#end('answered', false);
     this.sink.complete();
   }
 
-  failed(error: TriptychError, cancel: boolean): void {
+  failed(error: TriptychError): void {
+    this.#fail(error, 'failed', false);
+  }
+
+  #fail(error: TriptychError, end: CallEnd, cancel: boolean): void {
     if (this.#over) return;
-    this.#end(cancel);
+    this.#end(end, cancel);
     this.sink.error(error);
   }
 
@@ -253,8 +268,8 @@ export class ClientCall implements Expiring {
     this.#taken = 0;
   }
 
-  #end(cancel: boolean): void {
+  #end(end: CallEnd, cancel: boolean): void {
     this.#over = true;
-    this.session.settled(this, cancel);
+    this.session.settled(this, end, cancel);
   }
 }

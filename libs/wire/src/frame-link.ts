@@ -16,6 +16,7 @@ import { encodeSelfContained, PayloadDecoder, PayloadEncoder, type EncodedPayloa
 import { requestHeadBytes, writeRequestHead } from './request-head.js';
 import { encodeError } from './wire-error.js';
 import type { WireLimits } from './wire-limits.js';
+import type { CallCounts } from './wire-calls.js';
 
 export interface LinkOwner {
   /** The channel is open: the handshake may begin. */
@@ -32,6 +33,8 @@ export interface LinkPorts {
   readonly defer: (task: () => void) => void;
   readonly limits: WireLimits;
   readonly faults?: LinkFaults | undefined;
+  /** Of the client or server that the link belongs to. */
+  readonly counts: CallCounts;
 }
 
 /** Offset of a frame that did not go straight to the outbox; it counts as handed over, since it may yet be. */

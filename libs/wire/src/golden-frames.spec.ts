@@ -12,6 +12,7 @@ import { decodeGreeting, encodeGreeting, greetingOf } from './handshake.js';
 import { encodeSelfContained, PayloadDecoder } from './payload-codec.js';
 import { readRequestHead } from './request-head.js';
 import { decodeError, encodeError } from './wire-error.js';
+import { noCalls } from './wire-calls.js';
 import { DEFAULT_WIRE_LIMITS } from './wire-limits.js';
 
 const folder = new URL('../../../test/golden/wire/', import.meta.url);
@@ -43,7 +44,7 @@ const frames: Record<string, [send: Send, read: Read, expected: unknown[]]> = {
   refuse: [(link) => link.sendPayload(FrameKind.refuse, 0, encodeError(refused), undefined), (kind, id, body) => [kind, id, decodeError(decodePayload(body))], [[3, 0, refused]]],
   request: [
     (link) => {
-      link.sendRequest(1, 'store.list', row(1), context, 250.2, 32);
+      link.sendRequest(1, 'store.list', row(1), context, 251, 32);
       link.sendRequest(0xfffffffe, 'store.list', row(2), context, Infinity, 65535);
     },
     requestOf,
@@ -88,7 +89,7 @@ function sentBy(send: Send): Buffer {
   const sent: Uint8Array[] = [];
   const clock = new SimClock();
   const owner = { opened: () => {}, frame: () => {}, lost: () => {} };
-  const link = new FrameLink({ clock, defer: (task) => void clock.after(0, task), limits: DEFAULT_WIRE_LIMITS }, owner, 'b1');
+  const link = new FrameLink({ clock, defer: (task) => void clock.after(0, task), limits: DEFAULT_WIRE_LIMITS, counts: noCalls() }, owner, 'b1');
   link.attach({ send: (bytes) => sent.push(bytes), unsentBytes: 0, end: () => {}, destroy: () => {} });
   send(link);
   clock.advance(0);

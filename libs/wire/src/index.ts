@@ -2,13 +2,14 @@ export type { ByteChannel, ChannelEvents, WireAddress, WireListener, WireNetwork
 export { CreditWindow, drawnBy, type Demand } from './credit.js';
 export { DEFAULT_MAX_FRAME_BYTES, WIRE_VERSION } from './frame.js';
 export type { Peer, WireIdentity } from './handshake.js';
-export { LinkFaults, type LinkFault, type LinkRule } from './link-faults.js';
+export { LinkFaults, type LinkFault, type LinkRule, type SlowLink } from './link-faults.js';
 export { WireClientProxy, type WireClientProxyOptions, WireRecord } from './nest/wire-client-proxy.js';
 export { WireContext } from './nest/wire-context.js';
 export { WireExceptionFilter } from './nest/wire-exception-filter.js';
 export { WireTransport, type WireTransportOptions } from './nest/wire-strategy.js';
 export type { WireHandler, WireReport } from './server-session.js';
 export { plainSockets, tcpNetwork, type SocketFactory } from './adapters/tcp-channel.js';
+export { sumOfAccounts, type CallAccount, type CallCounts, type CallInFlight } from './wire-calls.js';
 export { WireClient, type WireClientOptions, type WireState } from './wire-client.js';
 export { DEFAULT_WIRE_LIMITS, type WireLimits } from './wire-limits.js';
 export { WireServer, type WireServerOptions } from './wire-server.js';

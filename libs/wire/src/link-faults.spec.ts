@@ -93,6 +93,42 @@ describe('link faults', () => {
     expect(heard).toEqual([1, 2, 3, 4]);
   });
 
+  it('delay by more and less, and nothing overtakes', () => {
+    const clientFaults = new LinkFaults();
+    const heard: [unknown, number][] = [];
+    const wire: SimWire = new SimWire({ handlers: { 'store.peer': (payload) => (heard.push([payload, wire.clock.monotonicMs()]), of(payload)) }, clientFaults }).connected();
+    clientFaults.add({ peer: 'b1', fault: { delayMs: 20, jitterMs: 100 } });
+    const beganMs = wire.clock.monotonicMs();
+    for (let n = 0; n < 20; n++) {
+      wire.call('store.peer', n);
+      wire.clock.advance(5);
+    }
+    wire.clock.advance(400);
+    expect(heard.map(([payload]) => payload)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    const lateMs = heard.map(([n, atMs]) => atMs - beganMs - 5 * (n as number));
+    expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(20);
+    expect(Math.max(...lateMs)).toBeGreaterThan(60);
+    expect(Math.max(...lateMs)).toBeLessThan(125);
+  });
+
+  it('lose frames as TCP does: none is missing, some are a retransmission late, and what is behind them waits', () => {
+    const clientFaults = new LinkFaults();
+    const heard: [unknown, number][] = [];
+    const wire: SimWire = new SimWire({ handlers: { 'store.peer': (payload) => (heard.push([payload, wire.clock.monotonicMs()]), of(payload)) }, clientFaults }).connected();
+    clientFaults.add({ peer: 'b1', patternPrefix: 'store.peer', fault: { delayMs: 1, loss: 0.1 } });
+    const beganMs = wire.clock.monotonicMs();
+    for (let n = 0; n < 100; n++) {
+      wire.call('store.peer', n, 60_000);
+      wire.clock.advance(10);
+    }
+    wire.clock.advance(5_000);
+    expect(heard.map(([payload]) => payload)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+    const lateMs = heard.map(([n, atMs]) => atMs - beganMs - 10 * (n as number));
+    expect(lateMs.filter((ms) => ms < 10).length).toBeGreaterThan(5);
+    expect(lateMs.filter((ms) => ms >= 200).length).toBeGreaterThan(2);
+    expect(lateMs.filter((ms) => ms >= 10 && ms < 200).length).toBeGreaterThan(5);
+  });
+
   it('bear on the peer that is named and no other', () => {
     const clientFaults = new LinkFaults();
     const wire = new SimWire({ handlers, clientFaults }).connected();

@@ -5,8 +5,12 @@
  *
  * Rules bear on what *this* process sends; a cut in both directions is a rule at each end. Rules without a pattern catch
  * everything, heartbeats too, so that a partition looks like one: silence.
+ *
+ * A link that loses packets loses no frame: TCP sends again what was not acknowledged, and everything behind it waits. So
+ * loss is lateness here too: a frame that is "lost" goes out a retransmission timeout later, doubled each time it is lost
+ * again, and no frame overtakes another. Leaving frames out was refused: a frame protocol over TCP never sees that.
  */
-import type { Cancel, Clock } from '@app/time';
+import { SeededRandom, type Cancel, type Clock } from '@app/time';
 
 export type LinkFault =
   /** Frames wait until the rule is lifted, then go out in order. */
@@ -15,8 +19,21 @@ export type LinkFault =
   | 'drop'
   /** Connections to and from the peer are closed, new ones refused. */
   | 'refuse'
-  /** Frames wait so long, in order. */
-  | { readonly delayMs: number };
+  | SlowLink;
+
+/** Frames arrive late, in order. */
+export interface SlowLink {
+  /** Each frame, ms. */
+  readonly delayMs: number;
+  /** And up to so much more, drawn evenly for each frame, ms; default 0. */
+  readonly jitterMs?: number;
+  /** Share of frames, 0 <= loss < 1, that are lost on the way and sent again by TCP; default 0. */
+  readonly loss?: number;
+}
+
+/** What TCP waits before it sends again what nobody has acknowledged: Linux's least, doubled each time, ms. */
+export const RETRANSMIT_MS = 200;
+const RETRANSMISSIONS_MAX = 6;
 
 export interface LinkRule {
   /** Name of the peer, or '*' for all. */
@@ -77,9 +94,17 @@ interface WaitingFrame {
   cancelDelay?: Cancel;
 }
 
+/** What one rule has done to one connection so far. */
+interface Lateness {
+  readonly random: SeededRandom;
+  /** When the last frame goes out: none overtakes it. */
+  dueMs: number;
+}
+
 /** One connection's outgoing frames while faults may apply: passed on, lost, or kept here. */
 export class FaultyLine {
   #waiting: WaitingFrame[] = [];
+  readonly #lateness = new Map<LinkRule, Lateness>();
   readonly #stopListening: Cancel;
 
   constructor(
@@ -104,11 +129,22 @@ export class FaultyLine {
     const waiting: WaitingFrame = { rule, pattern, frame };
     this.#waiting.push(waiting);
     if (typeof rule.fault === 'object') {
-      waiting.cancelDelay = this.clock.after(rule.fault.delayMs, () => {
+      waiting.cancelDelay = this.clock.after(this.#delayOf(rule, rule.fault), () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         this.passOn(frame);
       });
     }
+  }
+
+  #delayOf(rule: LinkRule, { delayMs, jitterMs = 0, loss = 0 }: SlowLink): number {
+    let lateness = this.#lateness.get(rule);
+    if (lateness === undefined) this.#lateness.set(rule, (lateness = { random: new SeededRandom(seedOf(this.peer())), dueMs: -Infinity }));
+    const { random } = lateness;
+    const nowMs = this.clock.monotonicMs();
+    let dueMs = nowMs + delayMs + random.fraction() * jitterMs;
+    for (let lost = 0; lost < RETRANSMISSIONS_MAX && random.fraction() < loss; lost++) dueMs += RETRANSMIT_MS * 2 ** lost;
+    lateness.dueMs = Math.max(lateness.dueMs, dueMs);
+    return lateness.dueMs - nowMs;
   }
 
   close(): void {
@@ -118,6 +154,7 @@ export class FaultyLine {
   }
 
   #rulesChanged(): void {
+    for (const rule of [...this.#lateness.keys()]) if (!this.faults.has(rule)) this.#lateness.delete(rule);
     const freed = this.#waiting.filter(({ rule }) => !this.faults.has(rule));
     this.#waiting = this.#waiting.filter(({ rule }) => this.faults.has(rule));
     for (const { pattern, frame, cancelDelay } of freed) {
@@ -127,3 +164,6 @@ export class FaultyLine {
     if (this.faults.refuses(this.peer())) this.refused();
   }
 }
+
+/** Each connection draws its own luck, the same one in each run. */
+const seedOf = (peer: string): number => Array.from(peer).reduce((sum, letter) => Math.imul(sum, 31) + letter.charCodeAt(0), 7);

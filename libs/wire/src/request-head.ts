@@ -19,7 +19,7 @@ export function requestHeadBytes(pattern: string, context: CallContext): number 
 
 /**
  * Writes the head at index `at`; the answer is the index after it.
- * @param timeLeftMs > 0; rounded up to a whole millisecond
+ * @param timeLeftMs >= 0; rounded down to a whole millisecond, so that nobody further in is given more time than there is
  * @param credit values that may be sent before more is granted, 1 to 65535
  * @throws TriptychError REQUEST_INVALID on a text longer than its length field can say, or a word that is none of ours
  */
@@ -31,7 +31,7 @@ export function writeRequestHead(
   timeLeftMs: number,
   credit: number,
 ): number {
-  writeUint32(into, at, timeLeftMs < FURTHEST_DEADLINE_MS ? Math.ceil(timeLeftMs) : NO_DEADLINE);
+  writeUint32(into, at, timeLeftMs < FURTHEST_DEADLINE_MS ? Math.floor(timeLeftMs) : NO_DEADLINE);
   into[at + 4] = credit >>> 8;
   into[at + 5] = credit;
   const priority = (into[at + 6] = PRIORITIES.indexOf(context.priority));

@@ -6,6 +6,7 @@ import type { Expiring } from './deadline-queue.js';
 import { FrameKind } from './frame.js';
 import { encodeSelfContained, type EncodedPayload } from './payload-codec.js';
 import type { ServerSession, WireHandler } from './server-session.js';
+import type { CallEnd } from './wire-calls.js';
 import { blurred, encodeError } from './wire-error.js';
 
 /** What a waiting value costs besides its bytes. */
@@ -28,8 +29,8 @@ export class ServerCall implements Observer<unknown>, Demand, Expiring {
   constructor(
     private readonly session: ServerSession,
     readonly id: number,
-    private readonly pattern: string,
-    private readonly context: CallContext,
+    readonly pattern: string,
+    readonly context: CallContext,
     public credit: number,
   ) {
     this.deadlineMs = context.deadlineMs;
@@ -54,11 +55,11 @@ export class ServerCall implements Observer<unknown>, Demand, Expiring {
 
   /** The caller has left, or its connection is gone. */
   leave(): void {
-    if (!this.#over) this.#settle();
+    if (!this.#over) this.#settle('cancelled');
   }
 
   expire(): void {
-    if (!this.#over) this.#fail(new TriptychError('WIRE_DEADLINE', 'The time that the caller gave is over.', { pattern: this.pattern }));
+    if (!this.#over) this.#fail(new TriptychError('WIRE_DEADLINE', 'The time that the caller gave is over.', { pattern: this.pattern }), 'expired');
   }
 
   // --- what the handler emits ---
@@ -144,16 +145,17 @@ export class ServerCall implements Observer<unknown>, Demand, Expiring {
   #complete(): void {
     const { link } = this.session;
     if (this.#lastSent === NOTHING_SENT || !link.makeResult(this.#lastSent)) link.sendSignal(FrameKind.complete, this.id, this.pattern);
-    this.#settle();
+    this.#settle('answered');
   }
 
-  #fail(error: TriptychError): void {
+  #fail(error: TriptychError, end: CallEnd = 'failed'): void {
     this.#sendError(error);
-    this.#settle();
+    this.#settle(end);
   }
 
-  #settle(): void {
+  #settle(end: CallEnd): void {
     this.#over = true;
+    this.session.ports.counts[end]++;
     this.#queue = null;
     this.#drawWhenCredit = null;
     this.session.settled(this);

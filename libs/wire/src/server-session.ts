@@ -13,6 +13,7 @@ import { FrameLink, type LinkOwner, type LinkPorts } from './frame-link.js';
 import { decodeGreeting, encodeGreeting, greetingOf, refusal, refusalOf, type Peer, type WireIdentity } from './handshake.js';
 import { readRequestHead } from './request-head.js';
 import { ServerCall } from './server-call.js';
+import { inFlight, type CallInFlight } from './wire-calls.js';
 
 /**
  * Answers a call. The Observable is subscribed once and unsubscribed when the caller has left, for whatever reason; what
@@ -60,6 +61,12 @@ export class ServerSession implements LinkOwner {
     return this.#calls.size;
   }
 
+  /** Oldest first. */
+  *inFlight(): IterableIterator<CallInFlight> {
+    const nowMs = this.ports.clock.monotonicMs();
+    for (const { pattern, context } of this.#calls.values()) yield inFlight(pattern, this.peer.name, context, nowMs);
+  }
+
   /** Asks the caller to make no new calls here; it closes the connection when those in flight are over. */
   drain(): void {
     if (this.#open) this.link.sendSignal(FrameKind.goaway, 0);
@@ -82,6 +89,7 @@ export class ServerSession implements LinkOwner {
       case FrameKind.request:
         return this.#request(id, bytes, start, end);
       case FrameKind.cancel:
+        this.ports.counts.cancelsHeard++;
         this.#calls.get(id)?.leave();
         return;
       case FrameKind.credit:
@@ -144,6 +152,7 @@ export class ServerSession implements LinkOwner {
       return;
     }
     this.#calls.set(id, call);
+    this.ports.counts.begun++;
     call.run(handler, payload);
   }
 

@@ -14,6 +14,7 @@ import { DeadlineQueue, type Expiring } from './deadline-queue.js';
 import type { LinkPorts } from './frame-link.js';
 import type { WireIdentity } from './handshake.js';
 import type { LinkFaults } from './link-faults.js';
+import { noCalls, oldestOf, type CallAccount } from './wire-calls.js';
 import { DEFAULT_WIRE_LIMITS, type WireLimits } from './wire-limits.js';
 
 export interface WireClientOptions {
@@ -51,7 +52,7 @@ export class WireClient implements ClientSessionOwner {
 
   constructor(private readonly options: WireClientOptions) {
     const limits = { ...DEFAULT_WIRE_LIMITS, ...options.limits };
-    this.#ports = { clock: options.clock, defer: (task) => options.network.defer(task), limits, faults: options.faults };
+    this.#ports = { clock: options.clock, defer: (task) => options.network.defer(task), limits, faults: options.faults, counts: noCalls() };
     this.#deadlines = new DeadlineQueue(options.clock);
   }
 
@@ -71,6 +72,12 @@ export class WireClient implements ClientSessionOwner {
     let count = this.#waiting.size + (this.#session?.callsInFlight ?? 0);
     for (const session of this.#drained) count += session.callsInFlight;
     return count;
+  }
+
+  /** What became of calls that were sent, and those in flight, oldest first for each connection. */
+  account(): CallAccount {
+    const sessions = [...this.#drained, ...(this.#session === null ? [] : [this.#session])];
+    return { counts: { ...this.#ports.counts }, oldest: oldestOf(sessions) };
   }
 
   /**

@@ -11,6 +11,7 @@ import type { LinkPorts } from './frame-link.js';
 import type { WireIdentity } from './handshake.js';
 import type { LinkFaults } from './link-faults.js';
 import { ServerSession, type ServerSessionOwner, type WireHandler, type WireReport } from './server-session.js';
+import { noCalls, oldestOf, type CallAccount } from './wire-calls.js';
 import { DEFAULT_WIRE_LIMITS, type WireLimits } from './wire-limits.js';
 
 export interface WireServerOptions {
@@ -36,7 +37,7 @@ export class WireServer implements ServerSessionOwner {
   constructor(private readonly options: WireServerOptions) {
     this.identity = options.identity;
     const limits = { ...DEFAULT_WIRE_LIMITS, ...options.limits };
-    this.#ports = { clock: options.clock, defer: (task) => options.network.defer(task), limits, faults: options.faults };
+    this.#ports = { clock: options.clock, defer: (task) => options.network.defer(task), limits, faults: options.faults, counts: noCalls() };
   }
 
   /** Answers calls of `pattern`. One handler a pattern. */
@@ -68,6 +69,11 @@ export class WireServer implements ServerSessionOwner {
 
   get connections(): number {
     return this.#sessions.size;
+  }
+
+  /** What became of calls that came, and those in flight, oldest first for each connection. */
+  account(): CallAccount {
+    return { counts: { ...this.#ports.counts }, oldest: oldestOf(this.#sessions) };
   }
 
   get callsInFlight(): number {

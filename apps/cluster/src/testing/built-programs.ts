@@ -44,6 +44,8 @@ export async function buildPrograms(): Promise<BuiltPrograms> {
     mkdirSync(path.join(directory, 'apps', program));
     copyFileSync(path.join(SOURCES, 'testing', 'stub-child.mjs'), path.join(directory, 'apps', program, 'main.js'));
   }
+  mkdirSync(path.join(directory, 'apps', 'console'));
+  writeFileSync(path.join(directory, 'apps', 'console', 'index.html'), '<!doctype html><title>the page</title>');
   writeFileSync(path.join(directory, 'package.json'), '{ "type": "module" }');
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(directory, 'node_modules'));
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };

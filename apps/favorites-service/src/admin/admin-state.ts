@@ -2,7 +2,7 @@
 import type { AdminRoute } from '@app/admin';
 import type { StoreConfiguration } from '@app/config';
 import type { Recovery, StorageEngine, StoreNode } from '@app/store';
-import type { WireServer } from '@app/wire';
+import type { CallAccount, WireServer } from '@app/wire';
 import type { PeerMessageCounts } from '../peer-message-counts.js';
 
 export interface AdminStatePorts {
@@ -13,9 +13,11 @@ export interface AdminStatePorts {
   readonly wire: WireServer;
   /** Messages that peers have sent. */
   readonly heard: PeerMessageCounts;
+  /** Calls to peers. */
+  readonly made: () => CallAccount;
 }
 
-export function adminState({ configuration, recovery, node, engine, wire, heard }: AdminStatePorts): AdminRoute {
+export function adminState({ configuration, recovery, node, engine, wire, heard, made }: AdminStatePorts): AdminRoute {
   const { nodeId, zone, region, clusterId, replicationFactor, faults } = configuration;
   return {
     method: 'GET',
@@ -34,7 +36,7 @@ export function adminState({ configuration, recovery, node, engine, wire, heard 
         recovery,
         storage: { state: engine.state, failure: engine.failure?.message ?? null, durableLsn: engine.durableLsn },
         store,
-        wire: { connections: wire.connections, callsInFlight: wire.callsInFlight, heard: heard.counts() },
+        wire: { connections: wire.connections, callsInFlight: wire.callsInFlight, heard: heard.counts(), served: wire.account(), made: made() },
         /** Up, suspect or down as this node holds, why, for how long, and how fast each answers reads. */
         peers,
       };

@@ -1,12 +1,6 @@
-/**
- * A favorite as a device sees it, and the bytes kept with it in the store. What is stored is only what the store cannot
- * know by itself: where the film was added from, and its genre. The film's id is the item, and the date is the store's own.
- *
- * Bytes: version 1, then JSON {"zone","device","genre"}; a null device was not told, a genre that is not known is left out.
- * It is the form in which the store finds attributes, so a list can be asked for by device and by genre.
- */
+/** A favorite as a device sees it, and what a device says of one. */
 import { z } from 'zod';
-import type { Item, Placement } from '@app/contracts';
+import type { Favorite as StoredFavorite } from '@app/services';
 import { Id, NextCursor, Page } from '../http/schemas.js';
 
 export const DEVICE_MAX_LENGTH = 128;
@@ -58,33 +52,7 @@ export type Favorite = z.output<typeof Favorite>;
 export const FavoritesPage = z.strictObject({ items: z.array(Favorite), nextCursor: NextCursor }).meta({ id: 'FavoritesPage' });
 export type FavoritesPage = z.output<typeof FavoritesPage>;
 
-const VERSION = 1;
-const UNREADABLE: AddedFrom = { zone: null, device: null };
-/** The years ISO 8601 writes with four digits, in ms since 1970: a lying clock must not make a list unreadable. */
-const LAST_MS = 253_402_300_799_999;
-
-/** @param genre its slug; null where it is not known */
-export function encodeAddedFrom({ zone, device }: AddedFrom, genre: string | null = null): Uint8Array {
-  return Buffer.from(`\u0001${JSON.stringify(genre === null ? { zone, device } : { zone, device, genre })}`);
-}
-
-/** Bytes of a later version, or not ours at all, hide where a film came from, never the film. */
-export function decodeAddedFrom(value: Uint8Array): AddedFrom {
-  if (value[0] !== VERSION) return UNREADABLE;
-  try {
-    const { zone = null, device = null } = JSON.parse(Buffer.from(value.buffer, value.byteOffset + 1, value.byteLength - 1).toString());
-    return { zone, device };
-  } catch {
-    return UNREADABLE;
-  }
-}
-
-export function favoriteOf({ item, value, writtenAtMs }: Item): Favorite {
-  const addedAt = new Date(Math.min(Math.max(writtenAtMs, 0), LAST_MS)).toISOString();
-  return { filmId: item, addedAt, addedFrom: decodeAddedFrom(value) };
-}
-
-export function neighbourOf(placement: Placement | undefined): string | undefined {
-  if (typeof placement !== 'object') return undefined;
-  return 'before' in placement ? placement.before : placement.after;
+/** A favorite of the service as a device sees it. */
+export function viewOf({ film, addedAt, addedFrom }: StoredFavorite): Favorite {
+  return { filmId: film, addedAt, addedFrom };
 }

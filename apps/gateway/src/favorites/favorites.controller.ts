@@ -3,25 +3,21 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Put, Que
 import { ApiBody, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
+import { type AddFavorite, favoritesRow } from '@app/services';
 import { GATEWAY_PORTS, type GatewayPorts } from '../gateway-ports.js';
-import { type Answer, answerOn } from '../http/answer.js';
+import { answerOn } from '../http/answer.js';
 import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, RETRY_TOKEN_HEADER, SESSION_TOKEN_HEADER } from '../http/openapi.js';
-import { type Call, callOf } from '../http/request-context.js';
-import { offerRetry, pendingOf } from '../http/retry-token-header.js';
-import { offerSession } from '../http/session-token-header.js';
-import type { PendingWrite } from '@app/favorites-client';
-import { AddBody, Favorite, FavoritePath, FavoritesPage, ListPath, ListQuery, MoveBody } from './favorite-view.js';
-import { FavoritesService, rowOf } from './favorites.service.js';
+import { callOf } from '../http/request-context.js';
+import { readPage } from '../http/row-page.js';
+import { answerWrite, type WrittenItem } from '../http/row-write.js';
+import { AddBody, Favorite, FavoritePath, FavoritesPage, ListPath, ListQuery, MoveBody, viewOf } from './favorite-view.js';
 
 @ApiTags('favorites')
 @ApiHeader(CONSISTENCY_HEADER)
 @ApiHeader(SESSION_TOKEN_HEADER)
 @Controller('v1/users/:userId/favorites')
 export class FavoritesController {
-  constructor(
-    @Inject(FavoritesService) private readonly favorites: FavoritesService,
-    @Inject(GATEWAY_PORTS) private readonly ports: GatewayPorts,
-  ) {}
+  constructor(@Inject(GATEWAY_PORTS) private readonly ports: GatewayPorts) {}
 
   @Get()
   @ApiOperation({
@@ -32,12 +28,16 @@ export class FavoritesController {
   @Refusals(400, 403, 503, 504)
   list(
     @Param({ schema: ListPath }) { userId }: ListPath,
-    @Query({ schema: ListQuery }) query: ListQuery,
+    @Query({ schema: ListQuery }) { device, genre, ...page }: ListQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<FavoritesPage> {
     const call = callOf(request, 'read', this.ports);
-    return this.favorites.list(userId, query, call).pipe(answerOn(reply, call, this.ports));
+    const attributes = { ...(device !== undefined && { device }), ...(genre !== undefined && { genre }) };
+    const { favorites } = this.ports.services;
+    return readPage(favoritesRow(userId), page, (request, context) => favorites.page({ user: userId, ...attributes, ...request }, context), viewOf, call, this.ports).pipe(
+      answerOn(reply, call, this.ports),
+    );
   }
 
   @Put(':filmId')
@@ -52,8 +52,9 @@ export class FavoritesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<Favorite> {
-    const addition = { placement: position, device };
-    return this.write(path, request, reply, (call, pending) => this.favorites.add(path, addition, call, pending));
+    const { favorites } = this.ports.services;
+    const addition: Pick<AddFavorite, 'position' | 'device'> = { ...(position !== undefined && { position }), ...(device !== undefined && { device }) };
+    return answerWrite(request, reply, itemOf(path), (terms, context) => favorites.add({ ...wordsOf(path), ...addition, ...terms }, context), ({ favorite }) => viewOf(favorite), this.ports);
   }
 
   @Delete(':filmId')
@@ -67,7 +68,8 @@ export class FavoritesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<null> {
-    return this.write(path, request, reply, (call, pending) => this.favorites.remove(path, call, pending));
+    const { favorites } = this.ports.services;
+    return answerWrite(request, reply, itemOf(path), (terms, context) => favorites.remove({ ...wordsOf(path), ...terms }, context), () => null, this.ports);
   }
 
   @Patch(':filmId')
@@ -81,22 +83,11 @@ export class FavoritesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<Favorite> {
-    return this.write(path, request, reply, (call, pending) => this.favorites.move(path, position, call, pending));
-  }
-
-  private write<T>(
-    { userId, filmId }: FavoritePath,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    operation: (call: Call, pending: PendingWrite | undefined) => Observable<Answer<T>>,
-  ): Observable<T> {
-    const { secrets } = this.ports;
-    const call = callOf(request, 'write', this.ports);
-    const pending = pendingOf(request, { ...rowOf(userId), item: filmId }, call.context, secrets);
-    return operation(call, pending).pipe(
-      answerOn(reply, call, this.ports),
-      offerSession(reply, rowOf(userId), call, secrets),
-      offerRetry(request, reply, call.context, secrets),
-    );
+    const { favorites } = this.ports.services;
+    return answerWrite(request, reply, itemOf(path), (terms, context) => favorites.move({ ...wordsOf(path), position, ...terms }, context), ({ favorite }) => viewOf(favorite), this.ports);
   }
 }
+
+const wordsOf = ({ userId, filmId }: FavoritePath) => ({ user: userId, film: filmId });
+
+const itemOf = ({ userId, filmId }: FavoritePath): WrittenItem => ({ ...favoritesRow(userId), item: filmId });

@@ -1,6 +1,5 @@
 /** A film as a device sees it. The store keeps it as this very JSON, so the catalog's loader decides what is in it. */
 import { z } from 'zod';
-import type { Item } from '@app/contracts';
 import { Id, NextCursor, Page } from '../http/schemas.js';
 
 export const FilmPath = z.strictObject({ filmId: Id });
@@ -43,7 +42,3 @@ export const FavoritesCount = z
   })
   .meta({ id: 'FavoritesCount' });
 export type FavoritesCount = z.output<typeof FavoritesCount>;
-
-export function filmOf({ value }: Item): Film {
-  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as Film;
-}

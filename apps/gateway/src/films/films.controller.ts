@@ -2,36 +2,42 @@
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Observable } from 'rxjs';
+import { defer, map, type Observable } from 'rxjs';
+import type { CallContext } from '@app/contracts';
+import { ALL_FILMS, genreRow } from '@app/films';
+import type { PageRequest } from '@app/services';
 import { GATEWAY_PORTS, type GatewayPorts } from '../gateway-ports.js';
+import { demandAccess } from '../http/access.js';
 import { answerOn } from '../http/answer.js';
 import { servedBy } from '../http/consistency-header.js';
 import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, SESSION_TOKEN_HEADER } from '../http/openapi.js';
 import { callOf } from '../http/request-context.js';
+import { readItem } from '../http/row-item.js';
+import { readPage } from '../http/row-page.js';
 import { FavoritesCount, Film, FilmPath, FilmsPage, FilmsQuery } from './film-view.js';
-import { FilmsService } from './films.service.js';
 
 @ApiTags('films')
 @ApiHeader(CONSISTENCY_HEADER)
 @ApiHeader(SESSION_TOKEN_HEADER)
 @Controller('v1/films')
 export class FilmsController {
-  constructor(
-    @Inject(FilmsService) private readonly films: FilmsService,
-    @Inject(GATEWAY_PORTS) private readonly ports: GatewayPorts,
-  ) {}
+  constructor(@Inject(GATEWAY_PORTS) private readonly ports: GatewayPorts) {}
 
   @Get()
   @ApiOperation({ summary: 'A page of the catalog, whole or of one genre' })
   @ApiOkResponse({ standardSchema: FilmsPage, headers: ANSWER_HEADERS })
   @Refusals(400, 403, 503, 504)
   list(
-    @Query({ schema: FilmsQuery }) query: FilmsQuery,
+    @Query({ schema: FilmsQuery }) { genre, ...page }: FilmsQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<FilmsPage> {
     const call = callOf(request, 'read', this.ports);
-    return this.films.list(query, call).pipe(answerOn(reply, call, this.ports));
+    return defer(() => {
+      const row = genre === undefined ? ALL_FILMS : genreRow(genre);
+      const ask = (request: PageRequest, context: CallContext) => this.ports.services.films.page({ ...(genre !== undefined && { genre }), ...request }, context);
+      return readPage(row, page, ask, asItIs, call, this.ports).pipe(answerOn(reply, call, this.ports));
+    });
   }
 
   @Get(':filmId')
@@ -44,7 +50,10 @@ export class FilmsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<Film> {
     const call = callOf(request, 'read', this.ports);
-    return this.films.get(filmId, call).pipe(answerOn(reply, call, this.ports));
+    const { films } = this.ports.services;
+    return readItem(ALL_FILMS, filmId, (lookup, context) => films.lookup(lookup, context), asItIs, 'no such film in the catalog', call, this.ports).pipe(
+      answerOn(reply, call, this.ports),
+    );
   }
 
   @Get(':filmId/favorites-count')
@@ -52,7 +61,17 @@ export class FilmsController {
   @ApiOkResponse({ standardSchema: FavoritesCount, headers: { 'Served-By': ANSWER_HEADERS['Served-By'] } })
   @Refusals(400, 403, 503, 504)
   favoritesCount(@Param({ schema: FilmPath }) { filmId }: FilmPath, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Observable<FavoritesCount> {
+    const { accessPolicy, services } = this.ports;
     void reply.header('served-by', servedBy(this.ports));
-    return this.films.favoritesCount(filmId, callOf(request, 'read', this.ports));
+    const { context } = callOf(request, 'read', this.ports);
+    return defer(() => {
+      demandAccess(accessPolicy, 'read', ALL_FILMS, context);
+      return services.favorites.count({ film: filmId }, context).pipe(
+        map(({ count, coverage, missing }) => ({ filmId, count, eventual: true as const, coverage, missing: missing.map(({ nodes, slots }) => ({ nodes: [...nodes], slots })) })),
+      );
+    });
   }
 }
+
+/** A film is shown as the catalog has it. */
+const asItIs = (film: Film): Film => film;

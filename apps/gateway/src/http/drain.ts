@@ -8,7 +8,7 @@
  */
 import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
-import type { Clock } from '@app/time';
+import type { Cancel, Clock } from '@app/time';
 
 export interface DrainLimits {
   /** How long idle connections are kept for their next request, ms. */
@@ -23,6 +23,7 @@ const SWEEP_MS = 20;
 
 export class Drain {
   #begun = false;
+  readonly #onBegin = new Set<() => void>();
 
   constructor(
     private readonly clock: Clock,
@@ -33,9 +34,22 @@ export class Drain {
     return this.#begun;
   }
 
+  /** Calls `listener` when it begins, at once where it has: for streams, which have no end of their own. The answer calls that off. */
+  onBegin(listener: () => void): Cancel {
+    if (this.#begun) listener();
+    else this.#onBegin.add(listener);
+    return () => this.#onBegin.delete(listener);
+  }
+
+  /** Those that wait to hear of its beginning. */
+  get listenerCount(): number {
+    return this.#onBegin.size;
+  }
+
   /** Calls `drained` once the last connection of `server` is gone. */
   begin(server: Server, drained: () => void): void {
     this.#begun = true;
+    for (const listener of [...this.#onBegin]) listener();
     const beganMs = this.clock.monotonicMs();
     let callOff = (): void => {};
     const sweep = (): void => {

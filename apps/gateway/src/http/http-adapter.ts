@@ -12,6 +12,7 @@ import { PROBLEM_JSON, problemOf, traceIds } from '@app/admin';
 import { TriptychError } from '@app/contracts';
 import type { RequestCounters } from '../admin/request-counters.js';
 import type { GatewayPorts } from '../gateway-ports.js';
+import type { Admission } from './admission.js';
 import { servedBy } from './consistency-header.js';
 import type { Drain } from './drain.js';
 import { KnownRoutes } from './known-routes.js';
@@ -24,7 +25,7 @@ const HEADERS_MAX_BYTES = 32 * 1024;
 /** How long a device may take to send a request, ms: slower than any device, faster than somebody holding sockets. */
 const RECEIVE_TIMEOUT_MS = 15_000;
 
-export function httpAdapter(ports: GatewayPorts, filter: ProblemFilter, drain: Drain, counters: RequestCounters): FastifyAdapter {
+export function httpAdapter(ports: GatewayPorts, filter: ProblemFilter, drain: Drain, counters: RequestCounters, admission: Admission): FastifyAdapter {
   const traceIdOf = traceIds(ports.random);
   const options: FastifyHttpOptions<Server> & { skipMiddie: boolean } = {
     logger: false,
@@ -59,9 +60,14 @@ export function httpAdapter(ports: GatewayPorts, filter: ProblemFilter, drain: D
   });
 
   const routes = new KnownRoutes();
-  server.addHook('onRoute', ({ url, method }) => routes.add(url, method));
+  server.decorateRequest('arrivedMs', 0);
+  server.addHook('onRoute', (route) => {
+    routes.add(route.url, route.method);
+    admission.guard(route, filter);
+  });
   const gateway = servedBy(ports);
   server.addHook('onRequest', (request, reply, done) => {
+    request.arrivedMs = ports.clock.monotonicMs();
     counters.follow(reply.raw);
     logRequest(request, reply, ports);
     void reply.header('trace-id', request.id).header('served-by', gateway);

@@ -25,9 +25,17 @@ describe('the OpenAPI description', () => {
     expect(Object.fromEntries(routes)).toEqual({
       '/v1/users/{userId}/favorites': ['get'],
       '/v1/users/{userId}/favorites/{filmId}': ['delete', 'patch', 'put'],
+      '/v1/users/{userId}/favorites/events': ['get'],
+      '/v1/users/{userId}/bookmarks': ['get'],
+      '/v1/users/{userId}/bookmarks/{filmId}': ['delete', 'get', 'put'],
+      '/v1/users/{userId}/ratings': ['get'],
+      '/v1/users/{userId}/ratings/{filmId}': ['delete', 'get', 'put'],
+      '/v1/users/{userId}/home': ['get'],
+      '/v1/users/{userId}/continue-watching': ['get'],
       '/v1/films': ['get'],
       '/v1/films/{filmId}': ['get'],
       '/v1/films/{filmId}/favorites-count': ['get'],
+      '/v1/films/{filmId}/similar': ['get'],
       '/health/live': ['get'],
       '/health/ready': ['get'],
     });
@@ -55,11 +63,32 @@ describe('the OpenAPI description', () => {
     expect(Object.keys(resolve(page.properties.items.items).properties)).toEqual(['filmId', 'addedAt', 'addedFrom']);
   });
 
+  it('names each operation once, and gives each mark its own words', () => {
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods as Record<string, any>).map(({ operationId }) => operationId));
+    expect(new Set(operations).size).toBe(operations.length);
+    const bodyOf = (path: string) => resolve(document.paths[path].put.requestBody.content['application/json'].schema).properties;
+    expect(bodyOf('/v1/users/{userId}/bookmarks/{filmId}')).toMatchObject({ secondsWatched: { minimum: 0, maximum: 86_400 } });
+    expect(bodyOf('/v1/users/{userId}/ratings/{filmId}')).toMatchObject({ stars: { minimum: 1, maximum: 5 } });
+  });
+
+  it('says what the home page shows where something is missing', () => {
+    const { get } = document.paths['/v1/users/{userId}/home'];
+    const parameter = (name: string) => get.parameters.find((one: any) => one.name === name).schema;
+    expect([parameter('rows'), parameter('columns')]).toMatchObject([{ minimum: 1, maximum: 12, default: 6 }, { minimum: 1, maximum: 50, default: 25 }]);
+    const page = resolve(get.responses['200'].content['application/json'].schema).properties;
+    expect(Object.keys(resolve(page.degraded.items).properties)).toEqual(['part', 'cause', 'earlier', 'where']);
+    const cell = resolve(resolve(page.rows.items).properties.cells.items).properties;
+    expect(Object.keys(cell)).toEqual(['filmId', 'film', 'bookmark', 'rating', 'isFavorite', 'degraded']);
+    expect(JSON.stringify(cell.film)).toContain('Null and named in `degraded`');
+    expect(JSON.stringify(cell.film)).toContain('Null and not named: the catalog has no such film');
+  });
+
   it('describes every refusal as problem+json with the codes there are', () => {
     const { responses } = document.paths['/v1/users/{userId}/favorites/{filmId}'].put;
     expect(Object.keys(responses)).toEqual(['200', '400', '403', '409', '413', '415', '500', '503', '504']);
     expect(responses['503'].content).toEqual({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } });
     expect(responses['503'].description).toContain('STORE_QUORUM_UNAVAILABLE');
+    expect(responses['503'].headers['Retry-After'].description).toContain('GATEWAY_OVERLOADED');
     expect(document.components.schemas.Problem.properties.code.enum).toEqual(Object.keys(PROBLEMS));
   });
 

@@ -55,8 +55,18 @@ function refusal(status: number): ApiResponseOptions {
   const codes = Object.entries(PROBLEMS).filter(([, kind]) => kind.status === status).map(([code]) => code);
   const schema = { $ref: '#/components/schemas/Problem' };
   const retry: Record<string, HeaderObject> = status === 503 || status === 504 ? { 'Retry-Token': text('On a write whose outcome is unknown.'), 'Session-Token': text('On a write whose outcome is unknown.') } : {};
-  return { status, description: codes.join(', '), headers: { ...TRACE_ID, ...retry }, content: { [PROBLEM_JSON]: { schema } } };
+  const later: Record<string, HeaderObject> = status === 503 ? { 'Retry-After': text('On GATEWAY_OVERLOADED: seconds to stay away for.') } : {};
+  return { status, description: codes.join(', '), headers: { ...TRACE_ID, ...retry, ...later }, content: { [PROBLEM_JSON]: { schema } } };
 }
+
+/** Every read of ours may be marked so: admission.ts reads it before any controller is chosen. */
+export const PRIORITY_HEADER = {
+  name: 'Priority',
+  in: 'header' as const,
+  required: false,
+  description: 'RFC 9218. Urgency 4 to 7 (u=4) marks what is fetched ahead of need: served after writes and other reads while the gateway is busy, and refused first. Nothing is served earlier for it.',
+  schema: { type: 'string' as const },
+};
 
 /** The one shape that is not validated, since only we write it: `problemOf` is its other half. */
 const PROBLEM_SCHEMA = {
@@ -77,6 +87,7 @@ export function serveDocs(app: NestFastifyApplication): void {
   const config = new DocumentBuilder().setTitle('Triptych').setVersion('1').setDescription('A favorites queue that survives losing a zone.');
   const document = () => {
     const described = SwaggerModule.createDocument(app, config.build());
+    for (const [path, { get }] of Object.entries(described.paths)) if (path.startsWith('/v1/') && get) (get.parameters ??= []).push(PRIORITY_HEADER);
     const schemas = { ...described.components?.schemas, Problem: PROBLEM_SCHEMA } as NonNullable<typeof described.components>['schemas'];
     return { ...described, components: { ...described.components, schemas } };
   };

@@ -4,8 +4,10 @@
  */
 import type { FastifyRequest } from 'fastify';
 import type { CallContext, Principal, Priority, RowKey } from '@app/contracts';
-import type { ListStoreRequest, SessionToken } from '@app/favorites-client';
+import type { SessionToken } from '@app/favorites-client';
+import type { Terms } from '@app/services';
 import type { GatewayPorts } from '../gateway-ports.js';
+import { isPrefetch } from './admission.js';
 import { type AskedLevels, levelsOf } from './consistency-header.js';
 import { sessionOf } from './session-token-header.js';
 
@@ -19,21 +21,21 @@ export interface Call {
   readonly session: SessionToken;
 }
 
-/** A request to the store about a row, as far as the call decides it. */
-export function requestFor({ table, row }: RowKey, { levels, session }: Call): ListStoreRequest {
-  const seen = session.seenOf({ table, row });
-  return { table, row, ...levels, ...(seen && { seen }) };
+/** How a request about a row is to be answered, as far as the call decides it. */
+export function termsFor(row: RowKey, { levels, session }: Pick<Call, 'levels' | 'session'>): Terms {
+  const seen = session.seenOf(row);
+  return { ...levels, ...(seen && { seen }) };
 }
 
 /** @throws LEVEL_UNKNOWN, LEVEL_NEEDS_REGIONS, SESSION_TOKEN_INVALID */
-export function callOf(request: FastifyRequest, priority: Priority, { clock, requestTimeoutMs, secrets }: GatewayPorts): Call {
+export function callOf(request: FastifyRequest, priority: Priority, { requestTimeoutMs, secrets }: GatewayPorts): Call {
   return {
     levels: levelsOf(request.headers['consistency']),
     session: sessionOf(request, ANYONE, secrets),
     context: {
-      deadlineMs: clock.monotonicMs() + requestTimeoutMs,
+      deadlineMs: request.arrivedMs + requestTimeoutMs,
       traceId: request.id,
-      priority,
+      priority: priority === 'read' && isPrefetch(request) ? 'prefetch' : priority,
       principal: ANYONE,
     },
   };

@@ -1,13 +1,16 @@
 /** A whole gateway over a store in memory and virtual time, without a socket unless a test opens one. */
 import type { AddressInfo } from 'node:net';
+import type { Type } from '@nestjs/common';
 import { pino } from 'pino';
 import { of } from 'rxjs';
 import { zoneId } from '@app/contracts';
 import { MemoryListStore } from '@app/favorites-client/testing';
+import type { GenreOf } from '@app/services';
 import { SeededRandom, SimClock } from '@app/time';
 import { createGateway, type Gateway } from '../app.module.js';
 import type { GatewayPorts } from '../gateway-ports.js';
 import { everyoneMay } from '../http/access.js';
+import { storedServices } from '../services/stored-services.js';
 
 export const SECRETS = [{ id: 'k1', key: Buffer.from('a cluster secret of 32 bytes ...') }];
 
@@ -37,7 +40,14 @@ export interface AskOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export async function testGateway(over: Partial<GatewayPorts> = {}): Promise<TestGateway> {
+export interface TestGatewayOptions extends Partial<GatewayPorts> {
+  /** Of films that are added to lists; of none by default, so that an add is one call to the store. */
+  readonly genreOf?: GenreOf;
+  /** Those of the gateway by default. */
+  readonly endpoints?: readonly Type<object>[];
+}
+
+export async function testGateway({ genreOf = () => of(null), endpoints, ...over }: TestGatewayOptions = {}): Promise<TestGateway> {
   const clock = new SimClock();
   const store = new MemoryListStore(clock);
   const logged: Record<string, any>[] = [];
@@ -45,7 +55,7 @@ export async function testGateway(over: Partial<GatewayPorts> = {}): Promise<Tes
     gatewayId: 'gateway-a',
     zone: zoneId('zone-a'),
     listStore: store,
-    genreOf: () => of(null),
+    services: storedServices(over.listStore ?? store, over.zone ?? zoneId('zone-a'), clock, genreOf),
     obstacle: () => null,
     storeState: () => ({ epoch: 1 }),
     accessPolicy: everyoneMay,
@@ -56,7 +66,7 @@ export async function testGateway(over: Partial<GatewayPorts> = {}): Promise<Tes
     requestTimeoutMs: 2000,
     ...over,
   };
-  const gateway = await createGateway(ports);
+  const gateway = await createGateway(ports, undefined, undefined, endpoints);
   return {
     ...gateway,
     ports,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isTransient, isUnavailable, keepDoubt, mayHaveApplied } from './error-reading.js';
 
 const ofCode = (code: ErrorCode) => new TriptychError(code, code);
-const refusals: ErrorCode[] = ['CIRCUIT_OPEN', 'CIRCUIT_SATURATED', 'WIRE_OVERLOADED', 'STORE_DRAINING', 'STORE_QUORUM_UNAVAILABLE'];
+const refusals: ErrorCode[] = ['CIRCUIT_OPEN', 'CIRCUIT_SATURATED', 'WIRE_OVERLOADED', 'GATEWAY_OVERLOADED', 'STORE_DRAINING', 'STORE_QUORUM_UNAVAILABLE'];
 
 describe('an error', () => {
   it('is worth another attempt when the table counts it against the dependency, or when it is not ours', () => {

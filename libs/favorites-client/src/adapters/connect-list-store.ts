@@ -6,7 +6,7 @@ import { TriptychError, type NodeId, type ZoneId } from '@app/contracts';
 import { type CircuitMaker, CircuitRegistry, type CircuitStatistics, ownCircuit, storeRead, storeWrite } from '@app/circuit';
 import { schemaHash } from '@app/store';
 import { type Clock, type Random, systemClock, systemRandom } from '@app/time';
-import { tcpNetwork, type WireNetwork, type WireState } from '@app/wire';
+import { type CallAccount, type LinkFaults, tcpNetwork, type WireNetwork, type WireState } from '@app/wire';
 import type { ListStore } from '../list-store.js';
 import { type AttemptStats, defaultListStorePolicy, type ListStorePolicy, ReplicatedListStore } from '../replicated-list-store.js';
 import type { NodeAddress } from '../store-transport.js';
@@ -26,6 +26,8 @@ export interface ListStoreConnectionOptions {
   readonly random?: Random;
   /** TCP by default. */
   readonly network?: WireNetwork;
+  /** On the wire, for drills. */
+  readonly faults?: LinkFaults;
 }
 
 export interface ListStoreConnection {
@@ -48,6 +50,8 @@ export interface ListStoreState {
   readonly ringFailure: string | null;
   readonly attempts: AttemptStats;
   readonly circuits: readonly CircuitStatistics[];
+  /** Calls to the nodes, connections that were closed left out. */
+  readonly calls: CallAccount;
 }
 
 export interface NodeState {
@@ -62,11 +66,11 @@ export interface NodeState {
 
 export function connectListStore(options: ListStoreConnectionOptions): ListStoreConnection {
   const { seeds, clusterId, nodeName, zone, policy = defaultListStorePolicy } = options;
-  const { clock = systemClock, random = systemRandom, network = tcpNetwork() } = options;
+  const { clock = systemClock, random = systemRandom, network = tcpNetwork(), faults } = options;
   const make: CircuitMaker = options.circuitMaker ?? ((name, circuitPolicy) => ownCircuit(name, circuitPolicy, clock));
   const circuits = new CircuitRegistry({ 'store-read': storeRead, 'store-write': storeWrite }, make);
   const identity = { clusterId, name: nodeName, role: 'gateway', schemaHash: schemaHash() };
-  const transport = new WireStoreTransport({ identity, network, clock, random });
+  const transport = new WireStoreTransport({ identity, network, clock, random, ...(faults && { faults }) });
   const store = new ReplicatedListStore({
     seeds,
     clusterId,
@@ -106,6 +110,7 @@ export function connectListStore(options: ListStoreConnectionOptions): ListStore
       ringFailure: store.ring.lastFailure,
       attempts: store.stats(),
       circuits: circuits.all().map((circuit) => circuit.statistics()),
+      calls: transport.account(),
     }),
     close: () => {
       store.stop();

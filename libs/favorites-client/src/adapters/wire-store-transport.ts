@@ -4,7 +4,7 @@
  */
 import type { CallContext } from '@app/contracts';
 import type { Clock, Random } from '@app/time';
-import { WireClient, type WireIdentity, type WireNetwork, type WireState } from '@app/wire';
+import { type CallAccount, type LinkFaults, sumOfAccounts, WireClient, type WireIdentity, type WireNetwork, type WireState } from '@app/wire';
 import { defer, type Observable } from 'rxjs';
 import { addressText, type NodeAddress, type StoreTransport } from '../store-transport.js';
 
@@ -13,6 +13,8 @@ export interface WireStoreTransportOptions {
   readonly network: WireNetwork;
   readonly clock: Clock;
   readonly random: Random;
+  /** On the wire, for drills. */
+  readonly faults?: LinkFaults;
 }
 
 interface Connection {
@@ -45,6 +47,11 @@ export class WireStoreTransport implements StoreTransport {
     return connection.isDown ? 'down' : connection.client.state.kind;
   }
 
+  /** Calls to all nodes: what became of them, and those in flight. */
+  account(): CallAccount {
+    return sumOfAccounts([...this.#connections.values()].map(({ client }) => client.account()));
+  }
+
   /** Closes the connections to all others: nodes that left the ring, and seeds that have told it. */
   retain(nodes: readonly NodeAddress[]): void {
     const kept = new Set(nodes.map(keyOf));
@@ -65,9 +72,9 @@ export class WireStoreTransport implements StoreTransport {
     const key = keyOf(node);
     const known = this.#connections.get(key);
     if (known !== undefined) return known;
-    const { identity, network, clock, random } = this.#options;
+    const { identity, network, clock, random, faults } = this.#options;
     const address = { host: node.host, port: node.port };
-    const client = new WireClient({ address, identity, network, clock, random, ...(node.node !== undefined && { peer: node.node }) });
+    const client = new WireClient({ address, identity, network, clock, random, ...(node.node !== undefined && { peer: node.node }), ...(faults && { faults }) });
     const connection: Connection = { client, isDown: false };
     client.state$.subscribe(({ kind }) => {
       if (kind !== 'connecting') connection.isDown = kind === 'down';

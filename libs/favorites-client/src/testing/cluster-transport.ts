@@ -4,7 +4,7 @@
  * and answers nobody, until it goes on and does all that it was asked in the meantime, whether the callers are still
  * there or not.
  */
-import { type CallContext, type NodeId, TriptychError } from '@app/contracts';
+import { type CallContext, type NodeId, PATTERNS, TriptychError } from '@app/contracts';
 import { answerOf, type TestCluster } from '@app/store/testing';
 import { Observable, type Subscriber } from 'rxjs';
 import type { NodeAddress, StoreTransport } from '../store-transport.js';
@@ -80,12 +80,20 @@ export class ClusterTransport implements StoreTransport {
       next: (value) =>
         this.#later(() => {
           if (loseAnswer) return this.#fail(call, 'WIRE_CONNECTION_LOST');
+          if (pattern === PATTERNS.watch) return this.#emit(call, value);
           call.subscriber.next(value);
           call.subscriber.complete();
         }),
       error: (error: unknown) => this.#later(() => call.subscriber.error(error)),
     });
     call.subscriber.add(answering);
+  }
+
+  /** A stream goes on; what a stopped process had to say waits with it. */
+  #emit(call: Call, value: unknown): void {
+    const waiting = this.#stopped.get(call.node);
+    if (waiting === undefined) call.subscriber.next(value);
+    else waiting.push({ ...call, serve: () => call.subscriber.next(value) });
   }
 
   #fail({ subscriber, node }: Call, code: 'WIRE_UNREACHABLE' | 'WIRE_CONNECTION_LOST'): void {

@@ -1,10 +1,10 @@
 /**
  * Speaks to a ListStore for one user and lets virtual time pass until it has answered: how list-store-contract.ts asks.
  */
-import type { Observable } from 'rxjs';
+import type { Observable, Subscription } from 'rxjs';
 import { assert, type CallContext, type Item, type ListRequest, type Operation, type TriptychError } from '@app/contracts';
 import type { SimClock } from '@app/time';
-import type { ListStore, ListStoreRequest, PendingWrite, WriteFailure, WriteReply } from '../list-store.js';
+import type { ListStore, ListStoreRequest, PendingWrite, RowEvent, WriteFailure, WriteReply } from '../list-store.js';
 
 export interface ListStoreHarness {
   readonly store: ListStore;
@@ -13,24 +13,71 @@ export interface ListStoreHarness {
   readonly maxItems?: number;
   /** Makes the next write take effect (true) or not, and its outcome unknown to the caller. Absent: not to be had here. */
   loseNextReply?(applied: boolean): void;
+  /** The store no longer knows what became of rows, only how they are. */
+  forgetSteps(): void;
   /** Ends what the harness began. */
   close?(): void;
 }
 
 const ANSWER_WITHIN_MS = 5_000;
+const SETTLE_MS = 500;
 const encoder = new TextEncoder();
 
 /** A store may answer with Buffers: bytes are bytes. */
 const plainItem = (item: Item): Item => ({ ...item, value: Uint8Array.from(item.value) });
 
 function withPlainBytes<T>(reply: T): T {
-  const { item, items } = reply as { item?: Item | null; items?: readonly Item[] };
-  return { ...reply, ...(item && { item: plainItem(item) }), ...(items && { items: items.map(plainItem) }) };
+  const { item, items } = reply as { item?: Item | null; items?: readonly (Item | null)[] };
+  return { ...reply, ...(item && { item: plainItem(item) }), ...(items && { items: items.map((one) => one && plainItem(one)) }) };
+}
+
+/** Hears a watch, and keeps the list as it is told. */
+export class Watching {
+  subscription!: Subscription;
+  /** "full a b", "added c", "removed a + moved b", the code of an error; since the last `take`. */
+  readonly heard: string[] = [];
+  seen: Uint8Array | undefined;
+  readonly list = new Map<string, Item>();
+
+  next(event: RowEvent): void {
+    this.seen = event.seen;
+    if (event.kind === 'full') {
+      this.heard.push(['full', ...event.items.map(({ item }) => item)].join(' '));
+      this.list.clear();
+      for (const item of event.items) this.list.set(item.item, plainItem(item));
+      return;
+    }
+    this.heard.push(event.changes.map(({ kind, item }) => `${kind} ${item}`).join(' + '));
+    for (const change of event.changes) {
+      if (change.kind === 'removed') this.list.delete(change.item);
+      else this.list.set(change.item, plainItem(change.now));
+    }
+  }
+
+  error(error: unknown): void {
+    this.heard.push((error as TriptychError).code ?? String(error));
+  }
+
+  complete(): void {
+    this.heard.push('complete');
+  }
+
+  take(): string[] {
+    return this.heard.splice(0);
+  }
+
+  /** In the order that the positions say. */
+  get items(): Item[] {
+    const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+    return [...this.list.values()].sort((a, b) => compare(a.position, b.position) || compare(a.item, b.item));
+  }
 }
 
 export class ListStoreDriver {
   /** How requests are to be answered from now on, where it matters. */
   terms: Pick<ListStoreRequest, 'level' | 'fallback' | 'seen'> = { level: 'QUORUM' };
+  /** The table of the list. */
+  table = 'favorites';
   readonly #harness: ListStoreHarness;
   #lastValue = 0;
 
@@ -52,18 +99,37 @@ export class ListStoreDriver {
   }
 
   write(item: string, operation: Operation, pending?: PendingWrite): Observable<WriteReply> {
-    const request = { table: 'favorites', row: 'user-7', item, operation, ...this.terms };
+    const request = { table: this.table, row: 'user-7', item, operation, ...this.terms };
     return this.#harness.store.write(pending === undefined ? request : { ...request, pending }, this.#context());
   }
 
   page(request: { limit: number; after?: Item; row?: string; table?: string }): ReturnType<ListStore['list']> {
     const { after, ...rest } = request;
     const cursor: Pick<ListRequest, 'after'> = after === undefined ? {} : { after: { position: after.position, item: after.item } };
-    return this.#harness.store.list({ table: 'favorites', row: 'user-7', ...this.terms, ...rest, ...cursor }, this.#context());
+    return this.#harness.store.list({ table: this.table, row: 'user-7', ...this.terms, ...rest, ...cursor }, this.#context());
   }
 
-  get(item: string): ReturnType<ListStore['get']> {
-    return this.#harness.store.get({ table: 'favorites', row: 'user-7', item, ...this.terms }, this.#context());
+  get(...items: readonly string[]): ReturnType<ListStore['get']> {
+    return this.#harness.store.get({ table: this.table, row: 'user-7', items, ...this.terms }, this.#context());
+  }
+
+  /** Begins to watch, and lets what is to be told at first be told. @param until when it ends by itself, ms from now */
+  watch(seen?: Uint8Array, until = Infinity): Watching {
+    const watching = new Watching();
+    const request = { table: 'favorites', row: 'user-7', ...(seen && { seen }) };
+    const context = { ...this.#context(), deadlineMs: until === Infinity ? until : this.clock.monotonicMs() + until };
+    watching.subscription = this.#harness.store.watch(request, context).subscribe(watching);
+    this.clock.advance(SETTLE_MS);
+    return watching;
+  }
+
+  /** Time enough for what was written to be told. */
+  settle(): void {
+    this.clock.advance(SETTLE_MS);
+  }
+
+  forgetSteps(): void {
+    this.#harness.forgetSteps();
   }
 
   /** The whole list, by one page. */
@@ -76,7 +142,7 @@ export class ListStoreDriver {
   }
 
   found(item: string): Item | null {
-    return this.answer(this.get(item)).item;
+    return this.answer(this.get(item)).items[0]!;
   }
 
   /** A write whose reply is lost, and what its failure hands over. */

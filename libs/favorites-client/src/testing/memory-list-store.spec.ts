@@ -7,14 +7,14 @@ import { MemoryListStore } from './memory-list-store.js';
 listStoreContract('MemoryListStore', ({ maxItems }) => {
   const clock = new SimClock();
   const store = new MemoryListStore(clock, { maxItems });
-  return { store, clock, loseNextReply: (applied) => store.loseNextReply(applied) };
+  return { store, clock, loseNextReply: (applied) => store.loseNextReply(applied), forgetSteps: () => store.forgetSteps() };
 });
 
 listStoreContract('MemoryListStore, slow', ({ maxItems }) => {
   const clock = new SimClock();
   const store = new MemoryListStore(clock, { maxItems });
   store.delayMs = 20;
-  return { store, clock, loseNextReply: (applied) => store.loseNextReply(applied) };
+  return { store, clock, loseNextReply: (applied) => store.loseNextReply(applied), forgetSteps: () => store.forgetSteps() };
 });
 
 describe('MemoryListStore', () => {

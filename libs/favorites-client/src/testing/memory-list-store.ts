@@ -2,13 +2,13 @@
  * A ListStore in memory, for the tests of whoever needs one: it keeps the whole contract (list-store-contract.ts), answers
  * after as long as it is told to, and fails when it is told to. With a delay of 0 it answers within the subscription.
  */
-import type { Achieved, CallContext, ConsistencyLevel, CountRequest, GetReply, GetRequest, ListReply, ListRequest, RowReply } from '@app/contracts';
+import type { Achieved, CallContext, ConsistencyLevel, CountRequest, GetReply, GetRequest, ListReply, ListRequest, RowReply, WatchRequest } from '@app/contracts';
 import { nodeId, TriptychError, zoneId } from '@app/contracts';
 import type { Clock } from '@app/time';
 import { defer, Observable, of, throwError } from 'rxjs';
 import { isUnavailable } from '../attempt-failure.js';
 import type { ItemCount } from '../count-gather.js';
-import type { ListStore, ListStoreRequest, WriteReply, WriteRequest } from '../list-store.js';
+import type { ListStore, ListStoreRequest, RowEvent, WriteReply, WriteRequest } from '../list-store.js';
 import { sameOperation, UncertainWrite } from '../uncertain-write.js';
 import { MemoryRows } from './memory-rows.js';
 
@@ -61,7 +61,7 @@ export class MemoryListStore implements ListStore {
   }
 
   get(request: GetRequest & ListStoreRequest, context: CallContext): Observable<GetReply> {
-    return this.#answer(request, context, (level) => ({ item: this.#rows.get(request), achieved: achieved(level), seen: this.#rows.seenAfterRead(request) }));
+    return this.#answer(request, context, (level) => ({ items: this.#rows.get(request), achieved: achieved(level), seen: this.#rows.seenAfterRead(request) }));
   }
 
   /** At once, whatever the delay. */
@@ -71,6 +71,41 @@ export class MemoryListStore implements ListStore {
       if (failure !== undefined) return throwError(() => failure);
       return of({ count: this.#rows.count(request), coverage: 1, missing: [] });
     });
+  }
+
+  /** The first event comes after the delay, each other within the write that it tells of. */
+  watch(request: WatchRequest, context: CallContext): Observable<RowEvent> {
+    return new Observable<RowEvent>((subscriber) => {
+      let { seen } = request;
+      const tell = (): void => {
+        const event = this.#rows.eventSince(request, seen);
+        if (event === null) return;
+        seen = event.seen;
+        subscriber.next(event);
+      };
+      const begin = (): void => {
+        const failure = this.#failures.shift();
+        if (failure !== undefined) return subscriber.error(failure);
+        subscriber.add(this.#rows.onChange(request, tell));
+        tell();
+      };
+      if (context.deadlineMs !== Infinity) {
+        const late = new TriptychError('STORE_READ_TIMEOUT', 'the time for this stream is over');
+        subscriber.add(this.clock.after(Math.max(0, context.deadlineMs - this.clock.monotonicMs()), () => subscriber.error(late)));
+      }
+      if (this.delayMs === 0) begin();
+      else subscriber.add(this.clock.after(this.delayMs, begin));
+    });
+  }
+
+  /** Those who watch at this moment. */
+  get watchers(): number {
+    return this.#rows.listenerCount;
+  }
+
+  /** From now on it is not known what became of rows: who has missed something is told all. */
+  forgetSteps(): void {
+    this.#rows.forgetSteps();
   }
 
   /** Takes effect at the end of the delay, so that a caller who leaves before has left no trace. */

@@ -10,8 +10,10 @@
 import {
   type CommitRequest,
   type CountRequest,
+  GET_ITEMS_MAX,
   type GetRequest,
   type Item,
+  type ItemChange,
   type ListReply,
   type ListRequest,
   type Placement,
@@ -19,13 +21,24 @@ import {
   type RowKey,
   type RowRequest,
   TriptychError,
+  type WatchEvent,
 } from '@app/contracts';
-import { actorIdFrom, CausalContext, decodeSeen, type Dot, encodeSeen, NOTHING_SEEN, type SeenRow } from '@app/store';
+import { actorIdFrom, CausalContext, decodeSeen, type Dot, encodeSeen, NOTHING_SEEN, type SeenRow, TABLES } from '@app/store';
+import type { Cancel } from '@app/time';
+import type { RowEvent } from '../list-store.js';
 
 interface Row {
   readonly items: Map<string, Item>;
   /** Numbers of deltas that were applied, or superseded before they came. */
   readonly known: Set<number>;
+  /** What each of them did, as far as that was not forgotten, in the order in which they came. */
+  readonly steps: Map<number, Step>;
+  readonly listeners: Set<() => void>;
+}
+
+interface Step {
+  readonly item: string;
+  readonly before: Item | null;
 }
 
 type Delta = {
@@ -40,6 +53,8 @@ type Delta = {
   readonly moves: boolean;
 };
 
+/** Tables in which an add of what is there replaces its value. */
+const LATEST = new Set(TABLES.filter(({ siblings }) => siblings === 'latest').map(({ name }) => name));
 const VALUE_MAX_BYTES = 64 * 1024;
 const PAGE_MAX_ITEMS = 500;
 const WHOLE_DIGITS = 8;
@@ -66,6 +81,7 @@ export class MemoryRows {
     const supersedes = seenIn(request).pending.filter((other) => other.item === item).map(({ dot }) => dot.counter);
     if (request.pending !== undefined) supersedes.push(decode(request.pending).id);
     const common = { id: ++this.#lastDelta, supersedes, item };
+    const isSet = operation.kind === 'add' && LATEST.has(request.table);
     if (operation.kind === 'remove') {
       if (present === undefined && supersedes.length === 0) return { delta: null, item: null };
       return { delta: encode({ ...common, position: null, valueHex: '', writtenAtMs: 0, moves: false }), item: null };
@@ -76,12 +92,12 @@ export class MemoryRows {
       if (present === undefined && row.items.size >= this.options.maxItems) {
         throw new TriptychError('LIST_FULL', `the list has ${row.items.size} items`, { maxItems: this.options.maxItems });
       }
-      if (present !== undefined && operation.placement === undefined && supersedes.length === 0) return { delta: null, item: present };
+      if (present !== undefined && !isSet && operation.placement === undefined && supersedes.length === 0) return { delta: null, item: present };
     }
     const position = operation.placement === undefined && present !== undefined
       ? present.position
       : positionAt(operation.placement ?? 'last', item, ordered(row));
-    const written = present ?? { value: operation.kind === 'add' ? operation.value : new Uint8Array(0), writtenAtMs: this.options.wallMs() };
+    const written = (isSet ? undefined : present) ?? { value: operation.kind === 'add' ? operation.value : new Uint8Array(0), writtenAtMs: this.options.wallMs() };
     const { value, writtenAtMs } = written;
     const delta = { ...common, position, valueHex: Buffer.from(value).toString('hex'), writtenAtMs, moves: operation.kind === 'move' };
     return { delta: encode(delta), item: { item, position, value, writtenAtMs } };
@@ -90,14 +106,58 @@ export class MemoryRows {
   commit(request: CommitRequest): void {
     const delta = decode(request.delta);
     const row = this.#row(request);
-    for (const superseded of delta.supersedes) row.known.add(superseded);
+    const learn = (id: number): void => {
+      if (!row.known.has(id)) row.steps.set(id, { item: delta.item, before: row.items.get(delta.item) ?? null });
+      row.known.add(id);
+    };
+    for (const superseded of delta.supersedes) learn(superseded);
     if (row.known.has(delta.id)) return;
-    row.known.add(delta.id);
+    learn(delta.id);
     if (delta.position === null) row.items.delete(delta.item);
     else if (!delta.moves || row.items.has(delta.item)) {
       const { item, position, writtenAtMs, valueHex } = delta;
       row.items.set(item, { item, position, writtenAtMs, value: Uint8Array.from(Buffer.from(valueHex, 'hex')) });
     }
+    for (const listener of [...row.listeners]) listener();
+  }
+
+  /** What a listener that has seen so much is to be told; null for nothing. */
+  eventSince(key: RowKey, seen: Uint8Array | undefined): RowEvent | null {
+    const row = this.#row(key);
+    const after = this.seenAfterRead(key);
+    const context = seen === undefined ? null : decodeSeen(seen).context;
+    const missing = [...row.known].filter((id) => context?.has(dotOf(id)) !== true);
+    if (context === null || missing.some((id) => !row.steps.has(id))) return { kind: 'full', items: ordered(row), seen: after };
+    const before = new Map<string, Item | null>();
+    for (const id of missing) {
+      const step = row.steps.get(id)!;
+      if (!before.has(step.item)) before.set(step.item, step.before);
+    }
+    const changes = [...before].flatMap(([item, was]) => changeOf(item, was, row.items.get(item) ?? null));
+    return changes.length === 0 ? null : { kind: 'changes', changes, seen: after };
+  }
+
+  /** The same as a replica says it: with a beat where there is nothing. */
+  watchEventSince(key: RowKey, seen: Uint8Array | undefined): WatchEvent {
+    const event = this.eventSince(key, seen);
+    if (event?.kind === 'full') return { ...event, more: false };
+    return event ?? { kind: 'changes', changes: [], seen: this.seenAfterRead(key) };
+  }
+
+  /** Called after each change of the row, until the answer is. */
+  onChange(key: RowKey, listener: () => void): Cancel {
+    const { listeners } = this.#row(key);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  get listenerCount(): number {
+    return [...this.#rows.values()].reduce((sum, { listeners }) => sum + listeners.size, 0);
+  }
+
+  /** What became of rows is known no more, only how they are. */
+  forgetSteps(): void {
+    for (const { steps } of this.#rows.values()) steps.clear();
   }
 
   list(request: ListRequest): Pick<ListReply, 'items' | 'more' | 'lookedTo'> {
@@ -113,8 +173,12 @@ export class MemoryRows {
     return { items: found.slice(0, limit), more: true, lookedTo: { position: last.position, item: last.item } };
   }
 
-  get(request: GetRequest): Item | null {
-    return this.#row(request).items.get(request.item) ?? null;
+  get(request: GetRequest): (Item | null)[] {
+    const { items } = request;
+    if (items.length < 1 || items.length > GET_ITEMS_MAX || new Set(items).size < items.length) {
+      throw new TriptychError('REQUEST_INVALID', `a read names 1 to ${GET_ITEMS_MAX} items, each once`);
+    }
+    return items.map((item) => this.#row(request).items.get(item) ?? null);
   }
 
   seenAfterRead(request: RowRequest): Uint8Array {
@@ -138,7 +202,7 @@ export class MemoryRows {
   #row({ table, row }: RowKey): Row {
     const key = JSON.stringify([table, row]);
     let found = this.#rows.get(key);
-    if (found === undefined) this.#rows.set(key, (found = { items: new Map(), known: new Set() }));
+    if (found === undefined) this.#rows.set(key, (found = { items: new Map(), known: new Set(), steps: new Map(), listeners: new Set() }));
     return found;
   }
 }
@@ -146,6 +210,13 @@ export class MemoryRows {
 const ACTOR = actorIdFrom(new Uint8Array(8));
 const dotOf = (counter: number): Dot => ({ actor: ACTOR, counter });
 const seenIn = ({ seen }: RowRequest): SeenRow => (seen === undefined ? NOTHING_SEEN : decodeSeen(seen));
+
+function changeOf(item: string, before: Item | null, now: Item | null): ItemChange[] {
+  if (now === null) return before === null ? [] : [{ kind: 'removed', item }];
+  const isSame = before !== null && before.writtenAtMs === now.writtenAtMs && Buffer.compare(before.value, now.value) === 0;
+  if (!isSame) return [{ kind: 'added', item, now }];
+  return before.position === now.position ? [] : [{ kind: 'moved', item, now }];
+}
 
 type Place = Pick<Item, 'position' | 'item'>;
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -19,9 +19,12 @@ import {
   type RingReply,
   type RowKey,
   TriptychError,
+  WATCH_BEAT_MS,
+  type WatchEvent,
+  type WatchRequest,
 } from '@app/contracts';
-import type { SimClock } from '@app/time';
-import { Observable } from 'rxjs';
+import type { Cancel, SimClock } from '@app/time';
+import { Observable, type Subscriber } from 'rxjs';
 import { addressText, type NodeAddress, type StoreTransport } from '../store-transport.js';
 import { PLAIN } from './memory-list-store.js';
 import { MemoryRows } from './memory-rows.js';
@@ -101,6 +104,7 @@ export class ScriptedTransport implements StoreTransport {
           end('failed');
           return subscriber.error(error);
         }
+        if (pattern === PATTERNS.watch) return this.#watch(payload as WatchRequest, subscriber);
         const answer = this.#answer(member!, pattern, payload, takesEffectAfterMs === undefined);
         end(answer instanceof TriptychError ? 'failed' : 'answered');
         if (answer instanceof TriptychError) return subscriber.error(answer);
@@ -117,6 +121,24 @@ export class ScriptedTransport implements StoreTransport {
     });
   }
 
+  /** As a node does: at once, with each change, and with each beat. */
+  #watch(request: WatchRequest, subscriber: Subscriber<unknown>): void {
+    let { seen } = request;
+    const tell = (): void => {
+      const event: WatchEvent = this.rows.watchEventSince(request, seen);
+      seen = event.seen;
+      subscriber.next(event);
+    };
+    let cancel: Cancel = () => {};
+    const beat = (): void => {
+      cancel = this.clock.after(WATCH_BEAT_MS, beat);
+      tell();
+    };
+    subscriber.add(this.rows.onChange(request, tell));
+    subscriber.add(() => cancel());
+    beat();
+  }
+
   #answer(member: RingMember, pattern: string, payload: unknown, takesEffect: boolean): unknown {
     const achieved = this.#achieved(member, (payload as { level?: ConsistencyLevel }).level ?? 'QUORUM');
     try {
@@ -131,7 +153,7 @@ export class ScriptedTransport implements StoreTransport {
         case PATTERNS.list:
           return { ...this.rows.list(payload as ListRequest), achieved, seen: this.rows.seenAfterRead(payload as ListRequest) };
         case PATTERNS.get:
-          return { item: this.rows.get(payload as GetRequest), achieved, seen: this.rows.seenAfterRead(payload as GetRequest) };
+          return { items: this.rows.get(payload as GetRequest), achieved, seen: this.rows.seenAfterRead(payload as GetRequest) };
         default:
           return new TriptychError('REQUEST_INVALID', `no such message: ${pattern}`);
       }

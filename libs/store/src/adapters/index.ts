@@ -1,3 +1,4 @@
+export { FullableDisk } from './fullable-disk.js';
 export { openLmdbEngine, type LmdbEngineOptions } from './lmdb-engine.js';
 export { openOrSetAside, type SetAside } from './open-or-set-aside.js';
 export { WirePeerTransport, type WirePeerTransportOptions } from './wire-peer-transport.js';

@@ -2,7 +2,7 @@
 import { Observable } from 'rxjs';
 import { PATTERNS, TriptychError, type CallContext, type NodeId, type RingMember } from '@app/contracts';
 import type { Clock, Random } from '@app/time';
-import { WireClient, type LinkFaults, type WireIdentity, type WireNetwork } from '@app/wire';
+import { sumOfAccounts, WireClient, type CallAccount, type LinkFaults, type WireIdentity, type WireNetwork } from '@app/wire';
 import type { PeerReply, PeerRequest, PeerTransport } from '../ports/transport.js';
 
 export interface WirePeerTransportOptions {
@@ -60,6 +60,11 @@ export class WirePeerTransport implements PeerTransport {
 
   isDown(node: NodeId): boolean {
     return (this.#clients.get(node)?.client.state.kind ?? 'down') === 'down';
+  }
+
+  /** Calls to all peers: what became of them, and those in flight. */
+  account(): CallAccount {
+    return sumOfAccounts([...this.#clients.values()].map(({ client }) => client.account()));
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
-import { PATTERNS, type CommitReply, type CommitRequest, type CountReply, type CountRequest, type GetReply, type GetRequest, type ListReply, type ListRequest, type PrepareReply, type PrepareRequest, type RingReply } from '@app/contracts';
+import { PATTERNS, type CommitReply, type CommitRequest, type CountReply, type CountRequest, type GetReply, type GetRequest, type ListReply, type ListRequest, type PrepareReply, type PrepareRequest, type RingReply, type WatchEvent, type WatchRequest } from '@app/contracts';
 import { WireContext } from '@app/wire';
 import { StoreNode } from '../node/store-node.js';
 
@@ -33,6 +33,11 @@ export class StoreController {
   @MessagePattern(PATTERNS.count)
   count(@Payload() request: CountRequest): CountReply {
     return this.node.count(request);
+  }
+
+  @MessagePattern(PATTERNS.watch)
+  watch(@Payload() request: WatchRequest, @Ctx() wire: WireContext): Observable<WatchEvent> {
+    return this.node.watch(request, wire.call, wire.demand);
   }
 
   @MessagePattern(PATTERNS.ring)

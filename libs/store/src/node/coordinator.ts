@@ -44,7 +44,7 @@ import type { HintedHandoff } from './hinted-handoff.js';
 import { QuorumRead, type QuorumAnswer, type QuorumReadPorts } from './quorum-read.js';
 import { QuorumWrite, type QuorumWritePorts } from './quorum-write.js';
 import { asStoreError } from './read-repair.js';
-import { check, checkItem, decodeRequestDelta, filterOf, readTermsOf, refuseLevel, writeTermsOf, type Terms } from './request-terms.js';
+import { check, checkItem, checkItems, decodeRequestDelta, filterOf, readTermsOf, refuseLevel, writeTermsOf, type Terms } from './request-terms.js';
 import type { Page } from './row-records.js';
 import { notSynced, rowDamaged, rowId } from './row-store.js';
 import { mayBeSloppy } from './sloppy-quorum.js';
@@ -99,13 +99,13 @@ export class Coordinator {
     });
   }
 
-  /** One item. Unsubscribing drops the read. */
+  /** Some items, all of one state of the row. Unsubscribing drops the read. Errors: see ListStore.get, and as for `list`. */
   get(request: GetRequest, context: CallContext): Observable<GetReply> {
     return this.#run<GetReply>((call) => {
       const terms = readTermsOf(request, this.ports);
-      checkItem(request.item);
-      const take = (): Item | null => this.ports.rows.item(request, request.item);
-      this.#read(call, request, terms, terms.level, context, take, (answer) => call.answer({ item: answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
+      checkItems(request.items);
+      const take = (): (Item | null)[] => request.items.map((item) => this.ports.rows.item(request, item));
+      this.#read(call, request, terms, terms.level, context, take, (answer) => call.answer({ items: answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
     });
   }
 
@@ -130,9 +130,9 @@ export class Coordinator {
       const mint = (found: Found | null, after: RowAfter): void => call.answer(this.#mint(request, terms, pending, found, after));
       // A new item at a place that names no neighbour depends on nothing: it is prepared without a word to anyone. Unless too
       // few replicas seem to be up: then they are asked, since a write is best refused while that is still without effect. And
-      // a linearizable write always learns first what it comes after.
+      // a linearizable write, or one that sets, always learns first what it comes after.
       const isNew = operation.kind === 'add' && !isRelative(operation.placement) && this.ports.rows.latestItem(request, request.item) === null;
-      if (isNew && level !== 'LINEARIZABLE' && this.#seemsInReach(request, terms)) {
+      if (isNew && !learnsFirst(terms) && this.#seemsInReach(request, terms)) {
         return mint(null, { achieved: this.#achieved(level, [this.ports.self]), seen });
       }
       const take = (): Found => {
@@ -203,10 +203,12 @@ export class Coordinator {
    *   add rests on that alone; and so may what it has removed and not yet on disk, so a remove names the dots that the quorum
    *   showed as well as those that are left here (F4).
    */
-  #mint(request: PrepareRequest, { schema, level }: Terms, pending: readonly Dot[], onQuorum: Found | null, after: RowAfter): PrepareReply {
+  #mint(request: PrepareRequest, terms: Terms, pending: readonly Dot[], onQuorum: Found | null, after: RowAfter): PrepareReply {
     const { rows, minter, hlc, clock } = this.ports;
+    const { schema } = terms;
     const { operation, item } = request;
-    const found = onQuorum?.item ?? null;
+    // What is found stays, but in a table whose adds set.
+    const found = schema.siblings === 'latest' ? null : (onQuorum?.item ?? null);
     const removed = onQuorum?.dots ?? [];
     const versions = rows.latestVersions(request, item);
     const header = rows.latestHeader(request);
@@ -235,8 +237,8 @@ export class Coordinator {
     }
     const dots = superseded.map((held) => held.dot);
     for (const also of [...removed, ...pending]) if (!dots.some((named) => sameDot(named, also))) dots.push(also);
-    // What it comes after in real time it also comes after in date, whatever the clocks say (F16).
-    const date = level === 'LINEARIZABLE' ? Math.max(reading, ...versions.map((held) => Math.min(held.hlc + 1, Number.MAX_SAFE_INTEGER))) : reading;
+    // What it comes after in real time it also comes after in date, whatever the clocks say (F16, F20).
+    const date = learnsFirst(terms) ? Math.max(reading, ...versions.map((held) => Math.min(held.hlc + 1, Number.MAX_SAFE_INTEGER))) : reading;
     const delta: Delta = { item, dot, hlc: date, supersedes: dots, version };
     const { achieved, seen } = after;
     return { delta: encodeDelta(delta), item: resultOf(delta, shown), ...replyOf({ achieved, seen: seenAfterPrepare(seen, delta) }) };
@@ -362,6 +364,9 @@ class Call<T> {
 }
 
 const NOTHING_SPECIAL = { repaired: false, hedged: false, versions: 0, fallback: false, tokenAhead: false, sloppy: false };
+
+/** Whether a write is to come after all that a quorum knows of its item. */
+const learnsFirst = ({ level, schema }: Terms): boolean => level === 'LINEARIZABLE' || schema.siblings === 'latest';
 
 const isRelative = (placement: Placement | undefined): boolean => typeof placement === 'object';
 

@@ -203,6 +203,21 @@ describe('[W8] a periodic table', () => {
     }
   });
 
+  it('[R3] and a row that rots at another replica meanwhile: the two do not wait for each other', () => {
+    const at = cluster();
+    at.add('ann', 'x', { via: 'b1' });
+    at.advance(12_000);
+    at.crash('a1');
+    at.start('a1');
+    expect(at.rot('c1', 'ann', 'x')).toBe(true);
+    at.touch('c1', 'ann');
+    at.advance(1_500);
+    expect([vote(at, 'favorites'), at.node('c1').stats().damagedRows]).toEqual(['STORE_NOT_SYNCED', 1]);
+    at.advance(2 * LONGEST_WRITE_MS + SYNC_MS);
+    expect([vote(at, 'favorites'), at.node('c1').stats().damagedRows]).toEqual(['none', 0]);
+    for (const via of at.nodes) expect(at.list('ann', { via })).toEqual(['x']);
+  });
+
   it('keeps its vote over a stop in order', () => {
     const at = cluster();
     at.add('ann', 'x', { via: 'a1' });

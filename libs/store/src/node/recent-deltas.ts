@@ -35,6 +35,11 @@ export class RecentDeltas {
     return this.#rows.get(rowId)?.get(dotText(dot));
   }
 
+  /** Those of a row, in the order in which they came. */
+  of(rowId: string): readonly Delta[] {
+    return [...(this.#rows.get(rowId)?.values() ?? [])];
+  }
+
   forget(rowId: string): void {
     const row = this.#rows.get(rowId);
     if (row === undefined) return;

@@ -21,7 +21,7 @@ export class Replica {
     private readonly antiEntropy: Pick<AntiEntropy, 'answer'>,
     private readonly hlc: HybridLogicalClock,
     private readonly clock: Clock,
-    private readonly slotSync: Pick<SlotSync, 'hasVote' | 'answer'>,
+    private readonly slotSync: Pick<SlotSync, 'hasVote' | 'hasKept' | 'answer'>,
     private readonly witness: Pick<Witness, 'mayAcknowledge' | 'answer'>,
     private readonly keep: HintedHandoff['keep'],
   ) {}
@@ -71,6 +71,7 @@ export class Replica {
           reply({
             kind: 'pulled',
             vote: !header.isDamaged && this.slotSync.hasVote(request),
+            isKept: !header.isDamaged && this.slotSync.hasKept(request),
             knowledge: encodeKnowledge(header),
             difference: difference === null ? null : encodeDifference(difference),
           });

@@ -3,7 +3,7 @@
  * table; what the session has seen; and the parts that are bytes or names of the client's.
  * Errors: REQUEST_INVALID, LEVEL_UNKNOWN, LEVEL_NEEDS_REGIONS, LEVEL_NOT_ALLOWED, STORE_VALUE_TOO_LARGE.
  */
-import { ID_PATTERN, TriptychError, type ConsistencyLevel, type ListRequest, type RowRequest } from '@app/contracts';
+import { GET_ITEMS_MAX, ID_PATTERN, TriptychError, type ConsistencyLevel, type ListRequest, type RowRequest } from '@app/contracts';
 import type { Clock } from '@app/time';
 import type { HybridLogicalClock } from '../core/causality/hybrid-logical-clock.js';
 import { decodeSeen, NOTHING_SEEN, type SeenRow } from '../core/causality/seen-row.js';
@@ -57,6 +57,13 @@ export function check(condition: unknown, message: string, code: 'REQUEST_INVALI
 
 export const checkItem = (item: string): void => check(typeof item === 'string' && ID_PATTERN.test(item), 'an item is named by 1 to 128 characters of A-Z a-z 0-9 . _ ~ -');
 
+/** The items of a GET. */
+export function checkItems(items: readonly string[]): void {
+  const isSound = Array.isArray(items) && items.length >= 1 && items.length <= GET_ITEMS_MAX && new Set(items).size === items.length;
+  check(isSound, `a read names 1 to ${GET_ITEMS_MAX} items, each once`);
+  items.forEach(checkItem);
+}
+
 const WHERE_MAX_CONDITIONS = 4;
 
 export function filterOf({ where, table }: ListRequest, schema: TableSchema): ((value: Uint8Array) => boolean) | undefined {
@@ -68,7 +75,8 @@ export function filterOf({ where, table }: ListRequest, schema: TableSchema): ((
   return (value) => matches(value, where);
 }
 
-function decodeRequestSeen(bytes: Uint8Array): SeenRow {
+/** @throws REQUEST_INVALID */
+export function decodeRequestSeen(bytes: Uint8Array): SeenRow {
   try {
     return decodeSeen(bytes);
   } catch (error) {

@@ -1,7 +1,8 @@
 /**
  * Brings a damaged row back to its vote. What it may have lost was perhaps acknowledged, so it must hold all that any
  * quorum without it holds: a full sync from N - W + 1 other replicas that have a vote themselves, made durable. From one
- * alone an acknowledged add can be missed (row model, F9b).
+ * alone an acknowledged add can be missed (row model, F9b). Or from all the others, vote or no vote, where they lack at most what
+ * an unclean stop took from a periodic table: without that such a one would wait for the row, and the row for it (decision 0031).
  *
  * The sync starts only when every write that was in flight at the loss is over: one of those may have counted the lost copy
  * among its acknowledgements, and be on its way to the others only now (F9c). Rows are rebuilt one at a time, in the
@@ -87,7 +88,8 @@ export class RowRebuild {
       if (waiting !== undefined) waiting.notBeforeMs = Math.max(waiting.notBeforeMs, nowMs + RETRY_MS);
       this.#schedule(0);
     };
-    this.#pullFrom(first.key, others, sourcesNeeded, retry, () => {
+    if (others.length === 0) return retry();
+    this.#pullFrom(first.key, others, { votes: sourcesNeeded, all: true }, retry, () => {
       const isDamagedAgain = this.#waiting.get(rowId(first.key))?.notBeforeMs !== first.notBeforeMs;
       if (isDamagedAgain) return this.#schedule(0);
       // Some of it came from replicas of another epoch: they need not have known what is acknowledged in this one.
@@ -101,11 +103,15 @@ export class RowRebuild {
     });
   }
 
-  /** Full syncs, one source after another, until enough have been taken in durably. */
-  #pullFrom(key: RowKey, sources: NodeId[], needed: number, fail: () => void, done: () => void): void {
-    if (needed === 0) return done();
+  /**
+   * Full syncs, one source after another, until enough have been taken in durably.
+   * @param needed votes that are still wanted; `all` while every source so far was taken in, and so all of them will do
+   */
+  #pullFrom(key: RowKey, sources: NodeId[], needed: { readonly votes: number; readonly all: boolean }, fail: () => void, done: () => void): void {
+    if (this.#isStopped) return fail();
+    if (needed.votes === 0 || (needed.all && sources.length === 0)) return done();
     const source = sources.shift();
-    if (source === undefined || this.#isStopped) return fail();
+    if (source === undefined) return fail();
     const { rows, ask, clock } = this.ports;
     const context: CallContext = {
       deadlineMs: clock.monotonicMs() + PULL_TIMEOUT_MS,
@@ -114,14 +120,15 @@ export class RowRebuild {
       principal: { kind: 'service', name: 'row-rebuild' },
     };
     ask(source, key, { kind: 'pull', knowledge: encodeKnowledge(rows.header(key)) }, context, (reply) => {
-      if (reply?.kind !== 'pulled' || !reply.vote) return this.#pullFrom(key, sources, needed, fail, done);
-      if (reply.difference === null) return this.#pullFrom(key, sources, needed - 1, fail, done);
+      if (reply?.kind !== 'pulled' || !(reply.vote || reply.isKept)) return this.#pullFrom(key, sources, { ...needed, all: false }, fail, done);
+      const taken = { ...needed, votes: needed.votes - Number(reply.vote) };
+      if (reply.difference === null) return this.#pullFrom(key, sources, taken, fail, done);
       const difference = decodeDifference(reply.difference);
       takeIn(rows, key, difference, (error) => {
         if (error !== undefined) return fail();
         if (difference.kind === 'deltas' && difference.isPartial) sources.unshift(source);
         const isWhole = difference.kind === 'snapshot' || !difference.isPartial;
-        this.#pullFrom(key, sources, isWhole ? needed - 1 : needed, fail, done);
+        this.#pullFrom(key, sources, isWhole ? taken : needed, fail, done);
       });
     });
   }

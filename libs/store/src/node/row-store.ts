@@ -10,9 +10,9 @@
  * tells (C8). A record that fails its checksum makes its row damaged: what the row still claims to have seen is what its
  * intact versions prove, and it has no vote until it has been rebuilt (F8, row-rebuild.ts).
  */
-import { TriptychError, type Item, type RowKey } from '@app/contracts';
+import { TriptychError, type Item, type ItemChange, type RowKey } from '@app/contracts';
 import { CausalContext } from '../core/causality/causal-context.js';
-import type { Dot } from '../core/causality/dot.js';
+import { dotText, type Dot } from '../core/causality/dot.js';
 import {
   applyDelta,
   coversKnowledge,
@@ -29,6 +29,7 @@ import {
 } from '../core/row/causal-map.js';
 import { encodeDelta, type Delta, type LiveDelta } from '../core/row/delta.js';
 import { encodeItem, encodeOrderEntry } from '../core/row/item-record.js';
+import { rowChanges } from '../core/row/row-changes.js';
 import type { RowDifference } from '../core/row/row-difference.js';
 import { rowOfTokenIndexKey, tokenIndexKey, tokenRange } from '../core/row/token-index.js';
 import { EMPTY_HEADER, encodeHeader, HASH_BYTES, xorInto, type RowHasher, type RowHeader } from '../core/row/row-header.js';
@@ -132,9 +133,14 @@ export class RowStore {
     return this.#readIntact(key, () => this.#records.item(key, item));
   }
 
-  /** Dots of an item's versions, live and durable. @throws STORE_ROW_DAMAGED */
+  /** An item's versions, live and durable. @throws STORE_ROW_DAMAGED */
+  versions(key: RowKey, item: string): readonly LiveDelta[] {
+    return this.#readIntact(key, () => this.#records.versions(key, item));
+  }
+
+  /** The dots of these. @throws STORE_ROW_DAMAGED */
   dotsOf(key: RowKey, item: string): Dot[] {
-    return this.#readIntact(key, () => this.#records.versions(key, item)).map(({ dot }) => dot);
+    return this.versions(key, item).map(({ dot }) => dot);
   }
 
   /**
@@ -165,6 +171,27 @@ export class RowStore {
     const unvoided = header.voided.minus(peer.context).minus(peer.voided);
     if (missing.isEmpty && unvoided.isEmpty) return null;
     return this.#readIntact(key, () => this.#missingDeltas(key, missing, unvoided) ?? this.#snapshotFor(key, header, peer));
+  }
+
+  /**
+   * What became of the row since a state of it that had `seen`, all of which is here too; null where that is not known any more
+   * operation by operation. @throws STORE_ROW_DAMAGED
+   */
+  changesSince(key: RowKey, seen: CausalContext): ItemChange[] | null {
+    const missing = this.header(key).context.minus(seen);
+    if (missing.dotCount > DELTAS_MAX_COUNT) return null;
+    return this.#readIntact(key, () => {
+      const recent = this.#recent.of(rowId(key));
+      const known = new Map(recent.map((delta) => [dotText(delta.dot), delta]));
+      const dots = [...missing.dots()].map(dotText);
+      // A version is its own delta; which item's is not known, so that all are looked through.
+      if (!dots.every((dot) => known.has(dot))) for (const versions of this.#records.items(key).values()) for (const version of versions) known.set(dotText(version.dot), version);
+      const deltas = dots.map((dot) => known.get(dot));
+      if (!deltas.every((delta) => delta !== undefined)) return null;
+      const versionsOf = (item: string): readonly LiveDelta[] => this.#records.versions(key, item);
+      const deltasOf = (item: string): readonly Delta[] => [...recent.filter((delta) => delta.item === item), ...versionsOf(item)];
+      return rowChanges(seen, deltas, { versionsOf, deltasOf }, this.siblingRuleOf(key.table));
+    });
   }
 
   // ---- the latest view, for writers

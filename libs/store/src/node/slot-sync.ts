@@ -116,6 +116,11 @@ export class SlotSync {
     return slot === SYNCED || (slot === PERIODIC_UNSYNCED && !this.ports.isPeriodic(key.table));
   }
 
+  /** Whether this node still has the row as it was but for the last of it: with a vote, or after an unclean stop in a periodic table. */
+  hasKept(key: RowKey): boolean {
+    return this.ports.isKnown() && this.#slots[slotOf(tokenOf(key.table, key.row))] !== UNSYNCED;
+  }
+
   /** Whether all of some slots (for each slot of the ring 1 where it is meant) can be compared with a peer. */
   hasVoteForAll(slots: Uint8Array): boolean {
     if (!this.ports.isKnown()) return false;

@@ -3,9 +3,10 @@
  * Everything it touches comes through ports, so the same node runs in a service and, many at a time, in a simulation.
  */
 import { Observable, type Subscription } from 'rxjs';
-import { TriptychError, type CallContext, type CommitReply, type CommitRequest, type CountReply, type CountRequest, type ErrorCode, type GetReply, type GetRequest, type ListReply, type ListRequest, type NodeId, type PrepareReply, type PrepareRequest, type RingMember, type RingReply, type RowKey, type ZoneId } from '@app/contracts';
+import { TriptychError, type CallContext, type CommitReply, type CommitRequest, type CountReply, type CountRequest, type ErrorCode, type GetReply, type GetRequest, type HeldRow, type ListReply, type ListRequest, type NodeId, type PrepareReply, type PrepareRequest, type RingMember, type RingReply, type RowKey, type WatchEvent, type WatchRequest, type ZoneId } from '@app/contracts';
 import type { Cancel, Clock, Random } from '@app/time';
 import { HybridLogicalClock } from '../core/causality/hybrid-logical-clock.js';
+import { replicasRequired } from '../core/quorum/consistency-level.js';
 import { HedgeBudget, type HedgeBudgetPolicy } from '../core/quorum/hedge-budget.js';
 import { everyone, type Membership } from '../core/membership/membership.js';
 import { leafOf } from '../core/merkle/merkle-tree.js';
@@ -26,12 +27,14 @@ import { FailureDetector, type FailureDetectorSettings, type FailureDetectorStat
 import { HINT_SETTINGS, HintedHandoff, type HintSettings, type HintStats } from './hinted-handoff.js';
 import { ItemCounts } from './item-counts.js';
 import { LatencyTracker, type PeerLatency } from './latency-tracker.js';
+import { heldRow } from './held-row.js';
 import { asStoreError } from './read-repair.js';
 import { Replica } from './replica.js';
 import { RowRebuild } from './row-rebuild.js';
 import { RowRelease, type RowReleaseStats } from './row-release.js';
-import { notSynced, RowStore } from './row-store.js';
+import { notSynced, rowDamaged, RowStore } from './row-store.js';
 import { RowTree } from './row-tree.js';
+import { EVERYTHING, RowWatches, type Demand, type RowWatchLimits, type RowWatchStats } from './row-watch.js';
 import { allSlots, SlotSync, type SlotSyncSettings, type SlotSyncStats } from './slot-sync.js';
 import { Witness, type Standing, type WitnessStats } from './witness.js';
 import { SCRUB_SETTINGS, Scrubber, type ScrubSettings, type ScrubStats } from './scrubber.js';
@@ -51,6 +54,7 @@ export interface StoreNodeOptions {
   readonly antiEntropy?: AntiEntropySettings;
   readonly scrub?: ScrubSettings;
   readonly slotSync?: SlotSyncSettings;
+  readonly watches?: RowWatchLimits;
   /** How the directory was found (Recovery): as it was left, and none that was copied, where nothing is said. */
   readonly recovery?: Pick<Recovery, 'isNew' | 'cleanStop' | 'sameDirectory' | 'isCut'>;
   /** What this node was told of a cluster that it helps to found; null for one that is to join. What is on its disk goes before it. */
@@ -74,6 +78,7 @@ export interface StoreNodeStats {
   readonly witness: WitnessStats;
   readonly membership: MembershipStatus;
   readonly release: RowReleaseStats;
+  readonly watches: RowWatchStats;
   /** How each peer stands with this node, and how fast it answers reads. */
   readonly peers: Readonly<Record<NodeId, PeerStanding & PeerLatency>>;
   readonly stalls: FailureDetectorStats['stalls'];
@@ -82,6 +87,8 @@ export interface StoreNodeStats {
 
 /** Reads that are hedged, at most one in twenty; and as many at once as a replica may hold up before it is passed over. */
 const HEDGE_BUDGET: HedgeBudgetPolicy = { perRequest: 0.05, burst: 20 };
+/** How long a read may take that brings a row up to date for its listeners. */
+const OWN_READ_MS = 1_000;
 /** Failures of the way to a peer, not of the peer. */
 const NO_WAY: ReadonlySet<ErrorCode> = new Set(['WIRE_UNREACHABLE', 'WIRE_CONNECTION_LOST', 'WIRE_HANDSHAKE_REFUSED']);
 
@@ -99,6 +106,7 @@ export class StoreNode {
   readonly #scrubber: Scrubber;
   readonly #slotSync: SlotSync;
   readonly #release: RowRelease;
+  readonly #watches: RowWatches;
   readonly #witness: Witness;
   readonly #latencies: LatencyTracker;
   readonly #detector: FailureDetector;
@@ -125,6 +133,7 @@ export class StoreNode {
         this.#release.epochChanged();
         this.#operations.epochChanged();
         this.#counts.ringChanged();
+        this.#watches.review();
       },
     });
     if (view.membership !== null) options.onMembers?.(everyone(view.membership));
@@ -141,6 +150,7 @@ export class StoreNode {
       const leaf = leafOf(tokenOf(key.table, key.row));
       this.#tree.changed(key, before, after, leaf);
       this.#counts.changed(key, leaf, gains);
+      this.#watches.changed(key);
     }, (table) => tables.get(table)?.durability ?? 'commit');
     this.#tree = new RowTree(this.rows, hasher, options.digestKey, clock);
     const shared = { rows: this.rows, clock, ask: this.#ask.bind(this), placementOf: (key: RowKey) => view.placementOf(key) };
@@ -230,6 +240,15 @@ export class StoreNode {
       isCounted: (table) => tables.get(table)?.counted === true,
       hasVoteForAll: (slots) => this.#slotSync.hasVoteForAll(slots),
     });
+    this.#watches = new RowWatches(
+      {
+        rows: this.rows,
+        clock,
+        obstacle: (key) => this.#watchObstacle(key, tables),
+        bringUpToDate: (key, seen) => this.list({ ...key, limit: 1, level: 'QUORUM', seen }, this.#ownContext()),
+      },
+      options.watches,
+    );
     this.#scrubber = new Scrubber(
       {
         ...shared,
@@ -282,6 +301,17 @@ export class StoreNode {
   prepare = (request: PrepareRequest, context: CallContext): Observable<PrepareReply> => this.#operations.run(() => this.#whenKnown(() => this.#coordinator.prepare(request, context)));
   commit = (request: CommitRequest, context: CallContext): Observable<CommitReply> => this.#operations.run(() => this.#whenKnown(() => this.#coordinator.commit(request, context)), true);
 
+  /**
+   * What becomes of a row, as this replica has it: row-watch.ts. Never completes. Errors: WATCH_LIMIT, REQUEST_INVALID; and what
+   * says that another replica may do better: STORE_NOT_REPLICA, STORE_QUORUM_UNAVAILABLE, STORE_DRAINING, and those of a read.
+   */
+  watch = (request: WatchRequest, _context: CallContext, demand: Demand = EVERYTHING): Observable<WatchEvent> => this.#whenKnown(() => this.#watches.watch(request, demand));
+
+  /** Before a stop in order: listeners go on at other replicas. */
+  endWatches(): void {
+    this.#watches.end(new TriptychError('STORE_DRAINING', `${this.id} is about to stop`, { node: this.id }));
+  }
+
   /** What a peer asks of this replica. */
   peer = (request: PeerRequest, context: CallContext): Observable<PeerReply> => {
     if ('from' in request) this.#detector.calledBy(request.from);
@@ -294,6 +324,11 @@ export class StoreNode {
 
   /** In how many rows an item is, as far as this node knows. @throws REQUEST_INVALID */
   count = (request: CountRequest): CountReply => this.#counts.answer(request);
+
+  /** A row as this replica holds it on its disk, for an administrator; of a long list the first items alone. */
+  heldRow(key: RowKey): HeldRow {
+    return heldRow(this.rows, key, this.#slotSync.hasVote(key));
+  }
 
   stats(): StoreNodeStats {
     return {
@@ -308,6 +343,7 @@ export class StoreNode {
       witness: this.#witness.stats(),
       membership: this.members.status(),
       release: this.#release.stats(),
+      watches: this.#watches.stats(),
       ...this.#peerStats(),
     };
   }
@@ -349,6 +385,7 @@ export class StoreNode {
 
   /** Stops what runs by itself. The engine is its owner's to close. */
   stop(): void {
+    this.#watches.stop();
     this.members.stop();
     this.#release.stop();
     this.#witness.stop();
@@ -360,6 +397,25 @@ export class StoreNode {
     this.#tree.stop();
     this.#handoff.stop();
     this.#rebuild.stop();
+  }
+
+  #watchObstacle(key: RowKey, tables: ReadonlyMap<string, TableSchema>): TriptychError | null {
+    const { view } = this.options;
+    if (!tables.has(key.table)) return new TriptychError('REQUEST_INVALID', `table ${String(key.table)} is not known`);
+    const placement = view.placementOf(key);
+    if (placement === null) return new TriptychError('STORE_NOT_REPLICA', `${view.self} holds no copy of row ${key.row}`, { node: view.self });
+    if (this.rows.header(key).isDamaged) return rowDamaged(key);
+    if (!this.#slotSync.hasVote(key)) return notSynced(key);
+    const needed = replicasRequired('QUORUM', view.replicationFactor);
+    const alive = Math.min(...placement.sets.map((set) => set.filter((node) => node === view.self || !this.#detector.isDown(node)).length));
+    // What is acknowledged at a quorum would not come by here.
+    return alive >= needed ? null : new TriptychError('STORE_QUORUM_UNAVAILABLE', `${alive} replicas of the row are in reach of ${view.self}`, { needed, alive });
+  }
+
+  /** For what this node asks of itself. */
+  #ownContext(): CallContext {
+    const { clock, view } = this.options;
+    return { deadlineMs: clock.monotonicMs() + OWN_READ_MS, traceId: view.self, priority: 'background', principal: { kind: 'service', name: view.self } };
   }
 
   /** What arrives just after a start waits for the peers to say what they know of this node's disk. */

@@ -58,7 +58,8 @@ export type PeerReplyBody =
   | { readonly kind: 'pong' }
   /** `vote` is false where the row may lack what was acknowledged: the reply counts for nothing. */
   | { readonly kind: 'digest'; readonly vote: boolean; readonly digest: Uint8Array }
-  | { readonly kind: 'pulled'; readonly vote: boolean; readonly knowledge: Uint8Array; readonly difference: Uint8Array | null }
+  /** `isKept` where the row there is neither damaged, nor of a lost or old disk, nor still on its way there. */
+  | { readonly kind: 'pulled'; readonly vote: boolean; readonly isKept: boolean; readonly knowledge: Uint8Array; readonly difference: Uint8Array | null }
   | { readonly kind: 'pushed'; readonly vote: boolean; readonly knowledge: Uint8Array }
   /** The answer of merkle-diff.ts; null while the tree is being built, after a start. */
   | { readonly kind: 'tree'; readonly answer: Uint8Array | null }

@@ -29,6 +29,7 @@ import {
   type PrepareReply,
   type RingMember,
   type RowKey,
+  type WatchRequest,
 } from '@app/contracts';
 import { SeededRandom, SimClock } from '@app/time';
 import { tokenOf } from '../core/ring/token.js';
@@ -57,7 +58,7 @@ export interface TestClusterOptions {
   /** Of the storage engines, where a test wants others than production's. */
   readonly engine?: Partial<EngineSettings>;
   /** Of the nodes' own mechanisms, where a test wants others than production's. */
-  readonly settings?: Pick<StoreNodeOptions, 'antiEntropy' | 'failureDetector' | 'hedgeBudget' | 'hints' | 'slotSync' | 'scrub' | 'tables'>;
+  readonly settings?: Pick<StoreNodeOptions, 'antiEntropy' | 'failureDetector' | 'hedgeBudget' | 'hints' | 'slotSync' | 'scrub' | 'tables' | 'watches'>;
 }
 
 export interface OperationOptions {
@@ -448,7 +449,7 @@ export class TestCluster {
 
   get(user: string, item: string, options: OperationOptions = {}): Item | null {
     const { level = 'QUORUM', via = this.#anyReplica(user) } = options;
-    return this.run(this.node(via).get({ ...favorites(user), item, level }, this.context(options.timeoutMs))).item;
+    return this.run(this.node(via).get({ ...favorites(user), items: [item], level }, this.context(options.timeoutMs))).items[0]!;
   }
 
   /** What one node holds by itself, in order: its durable state, no questions asked. */
@@ -603,6 +604,8 @@ export function answerOf(node: StoreNode, pattern: string, payload: unknown, con
       return of(node.ring());
     case PATTERNS.count:
       return of(node.count(payload as CountRequest));
+    case PATTERNS.watch:
+      return node.watch(payload as WatchRequest, context);
     default:
       throw new InvariantViolation(`no handler for ${pattern}`);
   }

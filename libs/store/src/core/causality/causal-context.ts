@@ -125,11 +125,16 @@ export class CausalContext {
   }
 
   *dots(): Generator<Dot> {
+    for (const { actor, from, to } of this.intervals()) {
+      for (let counter = from; counter <= to; counter++) yield { actor, counter };
+    }
+  }
+
+  /** In the order of the actors, then of the counters; both ends included. */
+  *intervals(): Generator<{ readonly actor: ActorId; readonly from: number; readonly to: number }> {
     for (const actor of [...this.intervalsByActor.keys()].sort()) {
       const intervals = this.intervalsByActor.get(actor)!;
-      for (let i = 0; i < intervals.length; i += 2) {
-        for (let counter = intervals[i]!; counter <= intervals[i + 1]!; counter++) yield { actor, counter };
-      }
+      for (let i = 0; i < intervals.length; i += 2) yield { actor, from: intervals[i]!, to: intervals[i + 1]! };
     }
   }
 

@@ -6,8 +6,10 @@ export interface TableSchema {
   /** 1 to 32 characters of a-z and -. */
   readonly name: string;
   /**
-   * Which of several concurrent values of one item is shown. A favorite keeps the date and place of its first add, so
-   * that adding what is already there changes nothing even when two zones do it at once; elsewhere the latest write counts.
+   * What an add means for an item that is there, and so which of several concurrent values of it is shown. A favorite keeps
+   * the value, date and place of its first add (`earliest`): adding what is already there changes nothing even when two zones
+   * do it at once. Elsewhere an add sets (`latest`): the item has the value of the last one, and keeps its place. So that the last
+   * is last whatever the clocks say, such an add learns the item at its level first and is dated after it (F20).
    */
   readonly siblings: SiblingRule;
   /** Items in a row, checked where a write is prepared; replication never refuses a delta for it. */
@@ -35,4 +37,6 @@ export const VALUE_MAX_BYTES = 64 * 1024;
 export const TABLES: readonly TableSchema[] = [
   { name: 'favorites', siblings: 'earliest', maxItemsPerRow: 10_000, attributes: true, counted: true },
   { name: 'catalog', siblings: 'latest', maxItemsPerRow: 10_000 },
+  { name: 'bookmarks', siblings: 'latest', maxItemsPerRow: 10_000 },
+  { name: 'ratings', siblings: 'latest', maxItemsPerRow: 10_000 },
 ];

@@ -1,0 +1,184 @@
+/**
+ * Which requests are begun, when more come than can be served: writes before reads before prefetches, as many at once as the
+ * store answers in its own time (libs/circuit has the limiter and the lines), and none while the process itself is late. Twice
+ * asked: when the head has come, before anything is spent on the body, whether there is any hope; and when the body is there,
+ * for a permit, which a device that sends slowly would otherwise hold for nothing. It is given back when the response is
+ * closed, however that comes about.
+ *
+ * Only what asks the store is limited: not health, not the docs, and the admin port is another server. A stream of events needs
+ * its permit to begin; from its head on it is counted among the streams, which have a bound of their own.
+ *
+ * A refusal must cost far less than an answer, or refusing is what a flood makes a gateway do: errors are made beforehand, no
+ * exception passes through Nest, and Retry-After tells devices to stay away for a while, each for another.
+ */
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { type AdmissionPolicy, type AdmissionPriority, AdmissionQueue, type AdmissionRefusal, type AdmissionState, gatewayAdmission, type Visit, type VisitEnd } from '@app/circuit';
+import { TriptychError } from '@app/contracts';
+import type { Clock, Random } from '@app/time';
+import { LoopLateness } from './loop-lateness.js';
+import type { ProblemFilter } from './problem.filter.js';
+
+export interface GatewayAdmissionPolicy {
+  readonly queue: AdmissionPolicy;
+  /** A process that is late by more refuses requests of the priority, ms. */
+  readonly lateMs: Readonly<Record<AdmissionPriority, number>>;
+  /** How long it must have been so late, ms. */
+  readonly lateForMs: number;
+  /** Streams of events open at once, a count. */
+  readonly streamsMax: number;
+  /** Retry-After is drawn between the two, whole seconds. */
+  readonly retryAfterSeconds: readonly [number, number];
+}
+
+/** A device gives up after a second or two: a tenth of that may go to waiting for the process, a fifth for a write. */
+export const steadyGateway: GatewayAdmissionPolicy = Object.freeze({
+  queue: gatewayAdmission,
+  lateMs: Object.freeze({ write: 200, read: 100, prefetch: 50 }),
+  lateForMs: 500,
+  streamsMax: 10_000,
+  retryAfterSeconds: Object.freeze([1, 3] as const),
+});
+
+type Why = AdmissionRefusal | 'late' | 'streams';
+
+export interface GatewayAdmissionState extends AdmissionState {
+  /** How late the process is just now, ms. */
+  readonly latenessMs: number;
+  readonly refusedLate: Readonly<Record<AdmissionPriority, number>>;
+  readonly streams: { readonly open: number; readonly refused: number };
+}
+
+export interface AdmissionPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long a request may take from its arrival, ms. */
+  readonly requestTimeoutMs: number;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** When it had been read (its head, until the body has come), monotonic, ms: what its deadline is counted from. */
+    arrivedMs: number;
+  }
+}
+
+export class Admission {
+  readonly #queue: AdmissionQueue;
+  readonly lateness: LoopLateness;
+  readonly #refusedLate: Record<AdmissionPriority, number> = { write: 0, read: 0, prefetch: 0 };
+  readonly #streams = { open: 0, refused: 0 };
+  readonly #errors: Readonly<Record<AdmissionPriority, Readonly<Record<Why, TriptychError>>>>;
+
+  constructor(
+    private readonly ports: AdmissionPorts,
+    private readonly policy: GatewayAdmissionPolicy = steadyGateway,
+  ) {
+    this.#queue = new AdmissionQueue(policy.queue, ports.clock);
+    this.lateness = new LoopLateness(ports.clock, policy.lateForMs);
+    const errorsOf = (priority: AdmissionPriority) => Object.fromEntries(WHYS.map((why) => [why, refusalError(priority, why)])) as Record<Why, TriptychError>;
+    this.#errors = { write: errorsOf('write'), read: errorsOf('read'), prefetch: errorsOf('prefetch') };
+  }
+
+  /** Stands before a route that asks the store; other routes it leaves alone. To be called as Fastify learns of each. */
+  guard(route: RouteOptions, filter: ProblemFilter): void {
+    if (!route.url.startsWith('/v1/')) return;
+    const isWrite = [route.method].flat().some((method) => !['GET', 'HEAD', 'OPTIONS'].includes(method));
+    const isStream = route.url.endsWith('/events');
+    const priorityOf = (request: FastifyRequest): AdmissionPriority => (isWrite ? 'write' : isPrefetch(request) ? 'prefetch' : 'read');
+    const refuse = (request: FastifyRequest, reply: FastifyReply, priority: AdmissionPriority, why: Why): void => {
+      void reply.header('retry-after', this.#retryAfter());
+      filter.refuse(this.#errors[priority][why], request, reply);
+    };
+    const atHead = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+      const priority = priorityOf(request);
+      const why = this.#hopeless(priority, isStream);
+      if (why === null) done();
+      else refuse(request, reply, priority, why);
+    };
+    const atBody = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+      const priority = priorityOf(request);
+      request.arrivedMs = this.ports.clock.monotonicMs();
+      const deadlineMs = request.arrivedMs + patienceOf(request, this.ports.requestTimeoutMs);
+      const visit = this.#queue.enter(priority, deadlineMs, (why) => {
+        if (why !== null) return refuse(request, reply, priority, why);
+        done();
+      });
+      const { raw } = reply;
+      raw.once('close', () => visit.leave(raw.writableFinished ? endOf(raw.statusCode) : 'left'));
+      if (isStream) this.#followStream(reply, visit);
+    };
+    route.onRequest = [...[route.onRequest ?? []].flat(), atHead];
+    route.preValidation = [...[route.preValidation ?? []].flat(), atBody];
+  }
+
+  state(): GatewayAdmissionState {
+    return { ...this.#queue.state(), latenessMs: this.lateness.latenessMs, refusedLate: { ...this.#refusedLate }, streams: { ...this.#streams } };
+  }
+
+  /** Why somebody who comes now would be refused whatever follows; null while there is hope. */
+  #hopeless(priority: AdmissionPriority, isStream: boolean): Why | null {
+    if (this.lateness.isLateBy(this.policy.lateMs[priority])) {
+      this.#refusedLate[priority]++;
+      return 'late';
+    }
+    if (isStream && this.#streams.open >= this.policy.streamsMax) {
+      this.#streams.refused++;
+      return 'streams';
+    }
+    if (!this.#queue.isFull(priority)) return null;
+    this.#queue.countRefused(priority);
+    return 'line-full';
+  }
+
+  /** Whoever writes the head of a stream, and however, comes by `writeHead`. */
+  #followStream({ raw }: FastifyReply, visit: Visit): void {
+    const writeHead = raw.writeHead.bind(raw);
+    raw.writeHead = ((...args: Parameters<typeof writeHead>) => {
+      raw.writeHead = writeHead;
+      visit.leave('left');
+      this.#streams.open++;
+      raw.once('close', () => this.#streams.open--);
+      return writeHead(...args);
+    }) as typeof writeHead;
+  }
+
+  #retryAfter(): number {
+    const [least, most] = this.policy.retryAfterSeconds;
+    return least + Math.floor(this.ports.random.fraction() * (most - least + 1));
+  }
+}
+
+const WHYS: readonly Why[] = ['line-full', 'waited', 'deadline', 'late', 'streams'];
+const WHAT: Readonly<Record<Why, string>> = {
+  'line-full': 'too many requests wait already',
+  waited: 'the request has waited too long for its turn',
+  deadline: 'the deadline of the request passed while it waited',
+  late: 'the gateway is late with what it has to do',
+  streams: 'too many streams of events are open',
+};
+
+function refusalError(priority: AdmissionPriority, why: Why): TriptychError {
+  return new TriptychError('GATEWAY_OVERLOADED', WHAT[why], { priority, why });
+}
+
+/** What an answer says of how much fits: a mistake or a refusal further in comes early, or late, for other reasons. */
+function endOf(status: number): VisitEnd {
+  if (status === 504) return 'dropped';
+  return status < 400 ? 'served' : 'left';
+}
+
+/** What the device says that it will wait, where that is less; whether it says so rightly is for the route to judge. */
+function patienceOf({ headers }: FastifyRequest, requestTimeoutMs: number): number {
+  const asked = Number(headers['deadline-ms']);
+  return asked > 0 ? Math.min(asked, requestTimeoutMs) : requestTimeoutMs;
+}
+
+/** RFC 9218: urgency 0 to 7, 3 where nothing is said; whatever is less urgent than that is fetched ahead of need. A header can lower a request only. */
+const URGENCY = /(?:^|[,\s])u=([0-7])(?![0-9])/;
+const USUAL_URGENCY = 3;
+
+export function isPrefetch({ headers: { priority } }: Pick<FastifyRequest, 'headers'>): boolean {
+  if (priority === undefined) return false;
+  const urgency = URGENCY.exec(String(priority))?.[1];
+  return urgency !== undefined && Number(urgency) > USUAL_URGENCY;
+}
