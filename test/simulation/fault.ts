@@ -18,12 +18,12 @@ export interface FaultScene {
   trap(name: string, withinMs: number, trap: Trap): void;
   /**
    * The promises are made while fewer than W replicas of a row may have lost what they acknowledged: for three copies one, and
-   * of five no more are tried. Says
-   * whether this node may be the one now, and from then on it is, until it is whole again.
+   * of five no more are tried.
+   * Says whether this node may be the one now, and from then on it is, until it is whole again.
    */
   mayLoseDataAt(name: string): boolean;
-  /** Whether it may lose what was not synced: that is no loss, but in a table whose writes are acknowledged before. */
-  mayLosePowerAt(name: string): boolean;
+  /** Whether they may lose at one moment what was not synced: that is no loss, but in a table whose writes are acknowledged before. */
+  mayLosePowerAt(...names: readonly string[]): boolean;
   /** Whether the members may change now: no other change is under way, and no replica is being rebuilt. */
   mayChangeMembers(): boolean;
 }

@@ -38,7 +38,7 @@ export const MACHINE_FAULTS: readonly Fault[] = [
     begin: (scene) => {
       const { cluster } = scene;
       const up = cluster.nodes.filter((name) => cluster.isUp(name));
-      if (!up.every((name) => scene.mayLosePowerAt(name))) return null;
+      if (!scene.mayLosePowerAt(...up)) return null;
       for (const name of up) cluster.powerLoss(name);
       return () => up.forEach((name) => startIfDown(cluster, name));
     },

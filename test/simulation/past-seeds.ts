@@ -12,4 +12,5 @@ export const PAST_SEEDS: readonly { readonly seed: number; readonly found: strin
   { seed: 2497, found: 'who has left is known by a later epoch, not by whoever is up' },
   { seed: 10122, found: 'a damaged row that is another node’s now waited for ever to be rebuilt: see row-release.spec.ts' },
   { seed: 70042, found: 'a row that rotted beside a replica with unsynced slots waited for it, and it for the row: see durability.spec.ts' },
+  { seed: 30023, found: 'power cut at all machines of a `periodic` table: the simulator’s own mistake, out of scope' },
 ];

@@ -164,8 +164,8 @@ class Simulation implements FaultScene, DeviceWorld {
     return true;
   }
 
-  mayLosePowerAt(name: string): boolean {
-    return !this.profile.isPeriodic || this.mayLoseDataAt(name);
+  mayLosePowerAt(...names: readonly string[]): boolean {
+    return !this.profile.isPeriodic || (names.length === 1 && this.mayLoseDataAt(names[0]!));
   }
 
   mayChangeMembers(): boolean {
