@@ -3,6 +3,14 @@ import { ANTI_ENTROPY_SPEC, HANDOFF, HANDOFF_SPEC, ROWS, TREE_SPEC, type Mutant 
 
 export const REPAIR_MUTANTS: readonly Mutant[] = [
   {
+    name: 'passed-on-again',
+    breaks: 'M21: a hint of a node that has left reaches all replicas, also where there is not room for all at once',
+    file: HANDOFF,
+    find: 'const owed = replicas[i]!.filter((node) => !passedTo.has(node));',
+    replace: 'const owed = replicas[i]!;',
+    foundBy: HANDOFF_SPEC,
+  },
+  {
     name: 'hint-not-kept',
     breaks: 'hinted handoff: what a replica did not acknowledge is kept for it',
     file: 'libs/store/src/node/quorum-write.ts',

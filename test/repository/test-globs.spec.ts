@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SUITES } from '../../scripts/test.mjs';
 import short from '../../vitest.config.js';
 import endToEnd from '../../vitest.config.e2e.js';
+import load from '../../vitest.config.load.js';
 import long from '../../vitest.config.long.js';
 import { filesBelow, readSource } from './source-tree.js';
 
@@ -10,6 +11,7 @@ const configurations: Record<string, { test?: { include?: string[] } }> = {
   'vitest.config.ts': short,
   'vitest.config.e2e.ts': endToEnd,
   'vitest.config.long.ts': long,
+  'vitest.config.load.ts': load,
 };
 /** Anything that a person would take for a test, whether or not we run it. */
 const LOOKS_LIKE_A_TEST = /([.-](spec|test)\.[cm]?[jt]sx?$)|(^|\/)__tests__\//;
@@ -28,13 +30,14 @@ describe('every test file', () => {
     expect(tests.filter((file) => runBy(file).length !== 1)).toEqual([]);
   });
 
-  it('and every configuration by npm test or npm run test:long, the long one by the latter alone', () => {
+  it('and every configuration by npm test or npm run test:long, the long one by the latter alone, measurements by neither', () => {
     const configurationsOf = (suite: 'short' | 'long') => SUITES[suite].map(({ configuration }) => configuration);
     expect(configurationsOf('short').filter(Boolean)).toEqual(['vitest.config.ts', 'vitest.config.e2e.ts']);
     expect(configurationsOf('long').filter(Boolean)).toEqual(['vitest.config.ts', 'vitest.config.long.ts']);
     const { scripts } = JSON.parse(readSource('package.json').text) as { scripts: Record<string, string> };
     expect(scripts['test']).toBe('exec node scripts/test.mjs short');
     expect(scripts['test:long']).toBe('exec node scripts/test.mjs long');
+    expect(scripts['test:load']).toBe('vitest run --config vitest.config.load.ts');
   });
 
   it.each([

@@ -47,6 +47,7 @@ it('a gateway is told its place, its ports and the store nodes', () => {
     zone: 'zone-c',
     httpPort: 3003,
     adminPort: 3012,
+    faults: false,
   });
 });
 

@@ -5,8 +5,8 @@
  * A user's lookups are collapsed within the request and never across requests: an answer differs with the level, the session
  * and the principal, which are the request's, and two requests for one user at one moment are rare.
  */
-import { defer, map, mergeMap, type Observable, of, tap } from 'rxjs';
-import { type CallTerms, Collapser, type LastAnswers, protect, RequestCache, type Served, withFallback } from '@app/circuit';
+import { catchError, defer, map, mergeMap, type Observable, of, tap } from 'rxjs';
+import { type CallTerms, Collapser, isUnavailable, type LastAnswers, protect, RequestCache, type Served, withFallback } from '@app/circuit';
 import { assert, type CallContext, type RowKey, type ZoneId } from '@app/contracts';
 import { ALL_FILMS, type Film, genreRow } from '@app/films';
 import type { SessionToken } from '@app/favorites-client';
@@ -32,7 +32,7 @@ import type { ServiceLayer, ServiceLayerPorts } from './service-layer.js';
 import type { FilmRows, RequestServices, UserServices } from './request-services.js';
 
 const PAGE_MAX = 500;
-/** Four lookups for each of a page's 600 cells, and the rest. */
+/** Some lookups for each of a few hundred films, and the rest; pages of more ask for many at once. */
 const CACHE = { entriesMax: 4_000, valuesMax: 1 };
 
 type Lookups<T> = Collapser<string, T | null>;
@@ -114,6 +114,21 @@ export class BoundServices implements RequestServices {
     return this.remembered(ALL_FILMS, `film/${film}`, film, lastFilms, () => films.load(film, this.context));
   }
 
+  films(films: readonly string[]): Observable<readonly Served<Film | null>[]> {
+    const { films: lookups, lastFilms } = this.layer;
+    return defer(() => {
+      this.state.demandRead(ALL_FILMS);
+      return lookups.loadAll(films, this.context).pipe(
+        tap((found) => found.forEach((film, at) => lastFilms.remember(films[at]!, film))),
+        map((found) => found.map(fresh)),
+        catchError((cause: unknown) => {
+          if (!isUnavailable(cause)) throw cause;
+          return of(films.map((film) => ({ value: lastFilms.last(film)?.value ?? null, degraded: true, cause }) as const));
+        }),
+      );
+    });
+  }
+
   topRated(limit: number): Observable<Served<readonly Film[]>> {
     const { films } = this.layer.ports.services;
     return this.filmList(`top-rated/${limit}`, () => films.topRated({ limit, level: 'ONE' }, this.context));
@@ -180,6 +195,18 @@ class BoundUserServices implements UserServices {
     return this.lookup(this.#ratings, film, ({ ratings }) => ratings).pipe(map(fresh));
   }
 
+  areFavorites(films: readonly string[]): Observable<readonly Served<boolean>[]> {
+    return this.lookupAll(this.#favorites, films, ({ favorites }) => favorites).pipe(map((found) => found.map((favorite) => fresh(favorite !== null))));
+  }
+
+  bookmarksOf(films: readonly string[]): Observable<readonly Served<Bookmark | null>[]> {
+    return this.lookupAll(this.#bookmarks, films, ({ bookmarks }) => bookmarks).pipe(map((found) => found.map(fresh)));
+  }
+
+  ratingsOf(films: readonly string[]): Observable<readonly Served<Rating | null>[]> {
+    return this.lookupAll(this.#ratings, films, ({ ratings }) => ratings).pipe(map((found) => found.map(fresh)));
+  }
+
   favorites(limit: number): Observable<Served<readonly Favorite[]>> {
     return this.list('favorites', this.#favorites, limit, (request, context) => this.layer.ports.services.favorites.page(request, context));
   }
@@ -213,6 +240,14 @@ class BoundUserServices implements UserServices {
       state.demandRead(row);
       const lookups = of(state.lookupsOf(user, () => this.makeLookups()));
       return state.cache.get(`${row.table}/${user}/${film}`, () => lookups.load(film, services.context));
+    });
+  }
+
+  private lookupAll<T>(row: RowKey, films: readonly string[], of: (lookups: UserLookups) => Lookups<T>): Observable<readonly (T | null)[]> {
+    const { state, services, user } = this;
+    return defer(() => {
+      state.demandRead(row);
+      return of(state.lookupsOf(user, () => this.makeLookups())).loadAll(films, services.context);
     });
   }
 

@@ -14,6 +14,14 @@ export function orMissing<T, M>(missing: M): OperatorFunction<Served<T>, Served<
   });
 }
 
+/** The same of many parts, which are all missing where they cannot be had. @param count of them */
+export function eachOrMissing<T, M>(count: number, missing: M): OperatorFunction<readonly Served<T>[], readonly Served<T | M>[]> {
+  return catchError((cause: unknown) => {
+    if (isNobodysMistake(cause)) return of(Array.from({ length: count }, () => ({ value: missing, degraded: true, cause }) as const));
+    throw cause;
+  });
+}
+
 /** Why a part is degraded; null where it is not. */
 export function causeOf(part: Served<unknown>): ErrorCode | null {
   if (!part.degraded) return null;

@@ -1,7 +1,7 @@
 /**
  * The services as an endpoint sees them: bound to one request, so that nobody hands on a deadline, a trace id, a level or a
  * session by hand. Every method answers with a cold Observable of one value, or an error; nothing is asked before somebody
- * subscribes, and unsubscribing gives up. Whoever asks the same thing twice within a request is answered from one call,
+ * subscribes, and unsubscribing gives up. Whoever asks for one thing twice within a request is answered from one call,
  * and lookups that are made within 2 ms of each other go out as one.
  *
  * Answers are `Served`: `degraded` says that the value is an earlier answer, since no new one could be had. Only what is the
@@ -33,6 +33,8 @@ export interface RequestServices {
 
   /** Null: the catalog has no such film. */
   film(film: string): Observable<Served<Film | null>>;
+  /** Many at once, in their order, for a fraction of the cost: each film that cannot be had is an earlier answer, or degraded and null. */
+  films(films: readonly string[]): Observable<readonly Served<Film | null>[]>;
   /** Of the catalog, the best first. @param limit 1 to 500 */
   topRated(limit: number): Observable<Served<readonly Film[]>>;
   /** In the order of the catalog. @param genre as people write it, in any case @param limit 1 to 500 */
@@ -47,6 +49,10 @@ export interface UserServices {
   bookmark(film: string): Observable<Served<Bookmark | null>>;
   /** Null: none. */
   rating(film: string): Observable<Served<Rating | null>>;
+  /** Many at once, in their order, for a fraction of the cost. */
+  areFavorites(films: readonly string[]): Observable<readonly Served<boolean>[]>;
+  bookmarksOf(films: readonly string[]): Observable<readonly Served<Bookmark | null>[]>;
+  ratingsOf(films: readonly string[]): Observable<readonly Served<Rating | null>[]>;
 
   /** The first so many of the list, in its order; in calls of 500, one after the other. */
   favorites(limit: number): Observable<Served<readonly Favorite[]>>;

@@ -16,7 +16,7 @@
  */
 import { TriptychError, assert, type CallContext, type Priority } from '@app/contracts';
 import type { Cancel, Clock } from '@app/time';
-import { Observable, Subscription, defer, type Subscriber } from 'rxjs';
+import { Observable, Subscription, defer } from 'rxjs';
 import { isCount, isDuration } from '../circuit-policy.js';
 import { Attempt, type AttemptListener } from './attempt.js';
 import { deadlineError } from './with-timeout.js';
@@ -71,24 +71,65 @@ export class Collapser<K extends string | number, V> {
    * batch completes without a word about it.
    */
   load(key: K, context: CallContext): Observable<V> {
-    return new Observable<V>((subscriber) => this.#join({ key, context, subscriber }));
+    return new Observable<V>((subscriber) => {
+      const answered = (value: V): void => {
+        subscriber.next(value);
+        subscriber.complete();
+      };
+      const caller = { key, context, answered, failed: (error: unknown) => subscriber.error(error) };
+      const batch = this.#join(caller);
+      subscriber.add(() => batch?.leave(caller));
+    });
+  }
+
+  /**
+   * The values of several keys, in their order, once all are there: `load` for each, for one caller, and at a fraction of
+   * the cost where there are hundreds. Errors: the first of theirs.
+   */
+  loadAll(keys: readonly K[], context: CallContext): Observable<readonly V[]> {
+    return new Observable<readonly V[]>((subscriber) => {
+      const values = new Array<V>(keys.length);
+      let awaited = keys.length;
+      const failed = (error: unknown): void => subscriber.error(error);
+      const answeredAt = (at: number) => (value: V): void => {
+        values[at] = value;
+        awaited--;
+        if (awaited === 0) finish();
+      };
+      const finish = (): void => {
+        subscriber.next(values);
+        subscriber.complete();
+      };
+      if (awaited === 0) return finish();
+      const joined: { readonly batch: Batch<K, V> | null; readonly caller: Caller<K, V> }[] = [];
+      subscriber.add(() => {
+        for (const { batch, caller } of joined) batch?.leave(caller);
+      });
+      for (const [at, key] of keys.entries()) {
+        if (subscriber.closed) return;
+        const caller = { key, context, answered: answeredAt(at), failed };
+        joined.push({ batch: this.#join(caller), caller });
+      }
+    });
   }
 
   statistics(): CollapseStatistics {
     return { ...this.#counts };
   }
 
-  #join(caller: Caller<K, V>): void {
+  /** Null for one who is too late, and has been told. */
+  #join(caller: Caller<K, V>): Batch<K, V> | null {
     const nowMs = this.clock.monotonicMs();
     this.#counts.callers++;
     if (nowMs >= caller.context.deadlineMs) {
-      caller.subscriber.error(deadlineError(nowMs - caller.context.deadlineMs));
-      return;
+      caller.failed(deadlineError(nowMs - caller.context.deadlineMs));
+      return null;
     }
     const group = this.groupOf(caller.context);
     const batch = this.#gathering.get(group) ?? this.#open(group);
     batch.add(caller);
     if (batch.keyCount >= this.policy.keysMax) batch.send();
+    return batch;
   }
 
   #open(group: string): Batch<K, V> {
@@ -109,10 +150,12 @@ export class Collapser<K extends string | number, V> {
   }
 }
 
+/** One who waits for one key. */
 interface Caller<K, V> {
   readonly key: K;
   readonly context: CallContext;
-  readonly subscriber: Subscriber<V>;
+  readonly answered: (value: V) => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** Gathering, then sent, then over: when nobody waits any more, whichever way they went. */
@@ -135,11 +178,10 @@ class Batch<K, V> implements AttemptListener<BatchEntry<K, V>> {
   }
 
   add(caller: Caller<K, V>): void {
-    const { key, context, subscriber } = caller;
+    const { key, context } = caller;
     const callers = this.#waiting.get(key);
     if (callers === undefined) this.#waiting.set(key, new Set([caller]));
     else callers.add(caller);
-    subscriber.add(() => this.#leave(caller));
     this.#watchDeadline(context.deadlineMs);
   }
 
@@ -159,12 +201,9 @@ class Batch<K, V> implements AttemptListener<BatchEntry<K, V>> {
   }
 
   onValue(entry: BatchEntry<K, V>): void {
-    for (const { subscriber } of this.#take(entry.key)) {
-      if ('error' in entry) subscriber.error(entry.error);
-      else {
-        subscriber.next(entry.value);
-        subscriber.complete();
-      }
+    for (const { answered, failed } of this.#take(entry.key)) {
+      if ('error' in entry) failed(entry.error);
+      else answered(entry.value);
     }
   }
 
@@ -186,7 +225,7 @@ class Batch<K, V> implements AttemptListener<BatchEntry<K, V>> {
     return callers;
   }
 
-  #leave(caller: Caller<K, V>): void {
+  leave(caller: Caller<K, V>): void {
     const callers = this.#waiting.get(caller.key);
     if (callers === undefined || !callers.delete(caller) || callers.size > 0) return;
     this.#waiting.delete(caller.key);
@@ -219,8 +258,8 @@ class Batch<K, V> implements AttemptListener<BatchEntry<K, V>> {
       else this.#watchDeadline(caller.context.deadlineMs);
     }
     for (const caller of late) {
-      this.#leave(caller);
-      caller.subscriber.error(deadlineError(nowMs - caller.context.deadlineMs));
+      this.leave(caller);
+      caller.failed(deadlineError(nowMs - caller.context.deadlineMs));
     }
   }
 

@@ -5,7 +5,7 @@
  */
 import { assert } from '@app/contracts';
 import type { Clock } from '@app/time';
-import { EMPTY, Observable, of, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { defer, EMPTY, of, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import { isCount } from '../circuit-policy.js';
 
 export interface LastAnswersPolicy {
@@ -34,21 +34,28 @@ export class LastAnswers<K, T> {
 
   /** Passes everything on, and remembers each value as the answer to `key`. To stand inside the fallback. */
   remembering(key: K): MonoTypeOperatorFunction<T> {
-    return tap((value) => this.#remember(key, value));
+    return tap((value) => this.remember(key, value));
   }
 
   /** The answer last remembered, or nothing: completes at once. */
   recall(key: K): Observable<T> {
-    return new Observable<T>((subscriber) => {
-      const entry = this.#entries.get(key);
-      const isFresh = entry !== undefined && this.clock.monotonicMs() - entry.atMs <= this.policy.ageMaxMs;
-      if (entry !== undefined) this.#entries.delete(key);
-      if (isFresh) this.#entries.set(key, entry);
-      (isFresh ? of(entry.value) : EMPTY).subscribe(subscriber);
+    return defer(() => {
+      const last = this.last(key);
+      return last === null ? EMPTY : of(last.value);
     });
   }
 
-  #remember(key: K, value: T): void {
+  /** The same at once, for whoever asks for many. */
+  last(key: K): { readonly value: T } | null {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return null;
+    this.#entries.delete(key);
+    if (this.clock.monotonicMs() - entry.atMs > this.policy.ageMaxMs) return null;
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  remember(key: K, value: T): void {
     this.#entries.delete(key);
     this.#entries.set(key, { value, atMs: this.clock.monotonicMs() });
     if (this.#entries.size > this.policy.entriesMax) this.#entries.delete(this.#entries.keys().next().value!);

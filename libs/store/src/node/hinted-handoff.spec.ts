@@ -261,6 +261,7 @@ class Holder {
   /** Called for each hint that is sent, with the way to answer it. */
   onSent: (delta: Uint8Array, answer: (isApplied: boolean) => void) => void = () => {};
   isDown = true;
+  members: readonly NodeId[] = [OWNER];
   /** Who holds the row now. */
   replicas: readonly NodeId[] = [];
   readonly appliedHere: Delta[] = [];
@@ -279,7 +280,8 @@ class Holder {
         clock: this.clock,
         random: new SeededRandom(1),
         ask: (to, key, body, context, settle) => {
-          expect([to, key, body.kind, context.priority]).toEqual([OWNER, ROW, 'apply', 'background']);
+          expect(this.members).toContain(to);
+          expect([key, body.kind, context.priority]).toEqual([ROW, 'apply', 'background']);
           const call = new Subscription();
           const answer = (isApplied: boolean): void => {
             if (call.closed) return;
@@ -291,7 +293,7 @@ class Holder {
           return call;
         },
         self: nodeId('n'),
-        isMember: (node) => node === OWNER,
+        isMember: (node) => this.members.includes(node),
         replicasOf: () => this.replicas,
         applyHere: (_key, delta, settled) => {
           this.appliedHere.push(delta);
@@ -529,6 +531,19 @@ describe('[H6] the replay is a background matter', () => {
     expect(arrived).toEqual([1, 2]);
     expect(holder.appliedHere.map(({ dot }) => dot.counter)).toEqual([1, 2]);
     expect(holder.handoff.stats()).toMatchObject({ waitingCount: 0, waitingBytes: 0, dropped: 0 });
+  });
+
+  it('[M21] and reaches all of them, one after the other, where there is not room for all at once', () => {
+    const alone = new Holder();
+    alone.oweMany(1);
+    const holder = new Holder({ maxBytes: 3.5 * alone.handoff.stats().waitingBytes });
+    holder.owe(deltaOf(1), nodeId('gone'));
+    const arrived = holder.acknowledging();
+    holder.isDown = false;
+    holder.members = holder.replicas = ['p', 'q', 'r', 's'].map(nodeId);
+    holder.clock.advance(20_000);
+    expect(arrived).toEqual([1, 1, 1, 1]);
+    expect(holder.handoff.stats()).toMatchObject({ waitingCount: 0, waitingBytes: 0 });
   });
 });
 

@@ -79,6 +79,11 @@ interface Target {
   replay: HintReplay | null;
   /** Its owner has left, and its hints are being passed on. */
   isReaddressed: boolean;
+  /**
+   * To whom, of each of the first hints: where there is not room for all at once, the next round goes on with those that are left,
+   * or it would send the same ones on again and again. In memory: forgotten, it begins anew.
+   */
+  readonly passedTo: Map<string, Set<NodeId>>;
   /** Replays in a row that ended without an acknowledgement. */
   failures: number;
   notBeforeMs: number;
@@ -206,9 +211,11 @@ export class HintedHandoff {
     target.isReaddressed = true;
     const passedOn: QueuedHint[] = [];
     let left = page.length;
-    // Each by itself: were all to be kept or none, one over the budget would send the others on again and again.
     const settled = (queued: QueuedHint, isPassedOn: boolean): void => {
-      if (isPassedOn) passedOn.push(queued);
+      if (isPassedOn) {
+        target.passedTo.delete(nameOf(queued));
+        passedOn.push(queued);
+      }
       if (--left > 0 || this.#isStopped) return;
       // Over the budget it stays where it is, under the old name: it may be one that a write counted.
       if (passedOn.length === 0) target.isReaddressed = false;
@@ -226,13 +233,16 @@ export class HintedHandoff {
         return settled(queued, true);
       }
       const delta = decodeDelta(hint.delta);
-      let unsettled = replicas[i]!.length;
-      let areAllKept = true;
-      const keptOrNot = (isKept: boolean): void => {
-        areAllKept &&= isKept;
-        if (--unsettled === 0) settled(queued, areAllKept);
-      };
-      for (const node of replicas[i]!) {
+      const passedTo = target.passedTo.get(nameOf(queued)) ?? new Set();
+      target.passedTo.set(nameOf(queued), passedTo);
+      const owed = replicas[i]!.filter((node) => !passedTo.has(node));
+      if (owed.length === 0) return settled(queued, true);
+      let unsettled = owed.length;
+      for (const node of owed) {
+        const keptOrNot = (isKept: boolean): void => {
+          if (isKept) passedTo.add(node);
+          if (--unsettled === 0) settled(queued, owed.every((each) => passedTo.has(each)));
+        };
         if (node === self) applyHere(hint.key, delta, (error) => keptOrNot(error === undefined));
         else this.#keep(node, hint.key, delta, hint.delta, keptOrNot);
       }
@@ -267,12 +277,14 @@ export class HintedHandoff {
   #target(node: NodeId): Target {
     let target = this.#targets.get(node);
     if (target === undefined) {
-      target = { node, stored: 0, replayed: 0, dropped: 0, after: null, replay: null, isReaddressed: false, failures: 0, notBeforeMs: 0 };
+      target = { node, stored: 0, replayed: 0, dropped: 0, after: null, replay: null, isReaddressed: false, passedTo: new Map(), failures: 0, notBeforeMs: 0 };
       this.#targets.set(node, target);
     }
     return target;
   }
 }
+
+const nameOf = ({ recordKey }: QueuedHint): string => Buffer.from(recordKey).toString('latin1');
 
 interface ReplayEvents {
   /** Acknowledged by the owner and removed here, durably. */

@@ -1,6 +1,6 @@
 /**
  * The home page under load, over real processes: 100 pages of 150 cells a second, with one zone ten times slow and then dead.
- * Figures to read: `TRIPTYCH_PRINT=1 npx vitest run --config vitest.config.long.ts bench/home`.
+ * Figures to read: `TRIPTYCH_PRINT=1 npm run test:load -- bench/home`.
  */
 import path from 'node:path';
 import { adminToken } from '@app/admin';
