@@ -73,7 +73,7 @@ export class RunTally {
 export function commit(): string {
   const git = (...what: string[]): string => execFileSync('git', what, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
-    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : '+'}`;
+    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--', '.', ':!docs') === '' ? '' : '+'}`;
   } catch {
     return 'unknown';
   }
