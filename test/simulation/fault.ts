@@ -24,7 +24,10 @@ export interface FaultScene {
   mayLoseDataAt(name: string): boolean;
   /** Whether they may lose at one moment what was not synced: that is no loss, but in a table whose writes are acknowledged before. */
   mayLosePowerAt(...names: readonly string[]): boolean;
-  /** Whether the members may change now: no other change is under way, and no replica is being rebuilt. */
+  /**
+   * Whether the members may change now: no other change is under way, no replica is being rebuilt, and all gateways have heard of the
+   * last change. One that slept through the replacement of every node that it knew has to be told others by a person.
+   */
   mayChangeMembers(): boolean;
 }
 

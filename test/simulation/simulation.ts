@@ -170,7 +170,9 @@ class Simulation implements FaultScene, DeviceWorld {
 
   mayChangeMembers(): boolean {
     this.#lookWhetherWhole();
-    return this.isHarming && this.#incomplete === null && this.cluster.isSettled;
+    const { epoch } = this.cluster.membership;
+    const haveHeard = this.clients.every(({ store }) => store.ring.ring?.reply.epoch === epoch);
+    return this.isHarming && this.#incomplete === null && this.cluster.isSettled && haveHeard;
   }
 
   // ---- inside
