@@ -134,6 +134,18 @@ describe('what became of a row', () => {
     );
   });
 
+  it('is nothing where an operation did what another one had done before: the second of two removals', () => {
+    const dot = (actor: number) => ({ actor: `000000000000000${actor}` as ActorId, counter: 1 });
+    const added: Delta = { item: 'a', dot: dot(0), hlc: 1, supersedes: [], version: { facet: 'cell', position: 'p', value: new Uint8Array(0) } };
+    const [one, other] = [1, 2].map((actor): Delta => ({ item: 'a', dot: dot(actor), hlc: 1 + actor, supersedes: [added.dot], version: null })) as [Delta, Delta];
+    const row = new Row();
+    for (const each of [added, one]) row.apply(each);
+    const { context } = row.knowledge;
+    row.apply(other);
+    expect(row.applied).toHaveLength(3);
+    expect(row.changesSince(context)).toEqual([]);
+  });
+
   it('comes in the order of the operations', () => {
     const delta = (item: string, hlc: number): Delta => ({ item, dot: { actor: '0000000000000001' as ActorId, counter: hlc }, hlc, supersedes: [], version: { facet: 'cell', position: item, value: new Uint8Array(0) } });
     const row = new Row();
