@@ -179,8 +179,8 @@ async function carryOut(phase: Phase, load: Load): Promise<PhaseReport> {
     const device = (): void => {
       if (performance.now() < endMs) request(performance.now(), device);
     };
+    // Each goes on until the time is over: the phase ends with the last answer.
     for (let i = 0; i < phase.devices; i++) device();
-    await new Promise((resolve) => setTimeout(resolve, phase.seconds * 1_000));
   } else {
     const gapMs = 1_000 / phase.ratePerSecond;
     let dueMs = beganMs;
