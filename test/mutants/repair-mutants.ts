@@ -109,7 +109,7 @@ export const REPAIR_MUTANTS: readonly Mutant[] = [
   {
     name: 'repair-misses-removals',
     breaks: 'a removal that one replica missed reaches it without a read',
-    file: ROWS,
+    file: 'libs/store/src/node/row-differences.ts',
     find: '      deltas.push(delta);\n',
     replace: '      if (delta.version !== null) deltas.push(delta);\n',
     foundBy: ANTI_ENTROPY_SPEC,

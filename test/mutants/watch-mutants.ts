@@ -26,7 +26,7 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
   {
     name: 'forgotten-operations-taken-for-none',
     breaks: 'E4: where an operation in between is not known any more the row is told anew',
-    file: 'libs/store/src/node/row-store.ts',
+    file: 'libs/store/src/node/row-differences.ts',
     find: 'if (!deltas.every((delta) => delta !== undefined)) return null;',
     replace: 'if (deltas.every((delta) => delta === undefined)) return deltas.length > 0 ? [] : null;',
     foundBy: WATCH_SPEC,

@@ -46,7 +46,8 @@ import { QuorumWrite, type QuorumWritePorts } from './quorum-write.js';
 import { asStoreError } from './read-repair.js';
 import { check, checkItem, checkItems, decodeRequestDelta, filterOf, readTermsOf, refuseLevel, writeTermsOf, type Terms } from './request-terms.js';
 import type { Page } from './row-records.js';
-import { notSynced, rowDamaged, rowId } from './row-store.js';
+import { rowId } from './row-records.js';
+import { notSynced, rowDamaged } from './row-store.js';
 import { mayBeSloppy } from './sloppy-quorum.js';
 
 export interface CoordinatorPorts extends QuorumReadPorts, QuorumWritePorts {

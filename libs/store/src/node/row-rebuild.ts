@@ -16,7 +16,8 @@ import type { RowPlacement } from './cluster-view.js';
 import { LONGEST_WRITE_MS } from './quorum-write.js';
 import type { AskPeer } from './read-repair.js';
 import { takeIn } from './replica.js';
-import { rowId, type RowStore } from './row-store.js';
+import { rowId } from './row-records.js';
+import type { RowStore } from './row-store.js';
 
 const RETRY_MS = 1_000;
 const PULL_TIMEOUT_MS = 5_000;

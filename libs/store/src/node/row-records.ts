@@ -154,6 +154,9 @@ export class RowRecords {
 const LOOKED_AT_MAX = 2_000;
 const LOOKED_AT_ONCE = 128;
 
+/** Names a row in memory. */
+export const rowId = ({ table, row }: RowKey): string => `${table}\0${row}`;
+
 export const keysOf = (key: RowKey): RowKeys => new RowKeys(key.table, key.row);
 
 export const isCorruption = (error: unknown): boolean => error instanceof TriptychError && error.code === 'STORE_RECORD_CORRUPT';

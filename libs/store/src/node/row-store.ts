@@ -11,12 +11,11 @@
  * intact versions prove, and it has no vote until it has been rebuilt (F8, row-rebuild.ts).
  */
 import { TriptychError, type Item, type ItemChange, type RowKey } from '@app/contracts';
-import { CausalContext } from '../core/causality/causal-context.js';
-import { dotText, type Dot } from '../core/causality/dot.js';
+import type { CausalContext } from '../core/causality/causal-context.js';
+import type { Dot } from '../core/causality/dot.js';
 import {
   applyDelta,
   coversKnowledge,
-  hasSeen,
   knowledgeOfIntact,
   mergeKnowledge,
   mergeVersions,
@@ -27,23 +26,19 @@ import {
   type ShownItem,
   type SiblingRule,
 } from '../core/row/causal-map.js';
-import { encodeDelta, type Delta, type LiveDelta } from '../core/row/delta.js';
+import type { Delta, LiveDelta } from '../core/row/delta.js';
 import { encodeItem, encodeOrderEntry } from '../core/row/item-record.js';
-import { rowChanges } from '../core/row/row-changes.js';
 import type { RowDifference } from '../core/row/row-difference.js';
 import { rowOfTokenIndexKey, tokenIndexKey, tokenRange } from '../core/row/token-index.js';
 import { EMPTY_HEADER, encodeHeader, HASH_BYTES, xorInto, type RowHasher, type RowHeader } from '../core/row/row-header.js';
 import type { Durability, Mutation, StorageEngine } from '../ports/storage-engine.js';
 import { RecentDeltas } from './recent-deltas.js';
-import { isCorruption, keysOf, RowRecords, type Page, type Place } from './row-records.js';
+import { RowDifferences } from './row-differences.js';
+import { isCorruption, keysOf, rowId, RowRecords, type Page, type Place } from './row-records.js';
 
 /** Called once, when the write is durable or has failed; within the call itself where there was nothing to write. */
 export type Settle = (error?: Error) => void;
 
-/** Versions in one message stay below this, well within a frame; more go in several rounds. */
-const DIFFERENCE_BYTES = 1024 * 1024;
-/** Up to this many missing operations are looked up one by one; a replica that lacks more gets a snapshot. */
-const DELTAS_MAX_COUNT = 64;
 const CACHED_HEADERS = 10_000;
 
 interface Draft {
@@ -75,6 +70,7 @@ export class RowStore {
   readonly #drafts = new Map<string, Draft>();
   readonly #headers = new Map<string, RowHeader>();
   readonly #recent = new RecentDeltas();
+  readonly #differences: RowDifferences;
 
   /**
    * @param siblingRuleOf which of several concurrent values a table shows
@@ -93,6 +89,7 @@ export class RowStore {
     private readonly durabilityOf: (table: string) => Durability = () => 'commit',
   ) {
     this.#records = new RowRecords(engine, siblingRuleOf);
+    this.#differences = new RowDifferences(this.#records, this.#recent, siblingRuleOf);
   }
 
   // ---- the durable view, for readers
@@ -161,37 +158,17 @@ export class RowStore {
     return this.#readIntact(key, () => this.#records.neighbour(key, at, direction));
   }
 
-  /**
-   * What this replica has and one that knows `peer` lacks; null when it lacks nothing. Operations that are still known one
-   * by one go as deltas; for the rest a snapshot, whose cost is the row. @throws STORE_ROW_DAMAGED: such a row is no source
-   */
+  /** What this replica has and one that knows `peer` lacks, row-differences.ts; null when it lacks nothing. @throws STORE_ROW_DAMAGED: such a row is no source */
   difference(key: RowKey, peer: RowKnowledge): RowDifference | null {
     const header = this.header(key);
-    const missing = header.context.minus(peer.context);
-    const unvoided = header.voided.minus(peer.context).minus(peer.voided);
-    if (missing.isEmpty && unvoided.isEmpty) return null;
-    return this.#readIntact(key, () => this.#missingDeltas(key, missing, unvoided) ?? this.#snapshotFor(key, header, peer));
+    if (coversKnowledge(peer, header)) return null;
+    return this.#readIntact(key, () => this.#differences.between(key, header, peer));
   }
 
-  /**
-   * What became of the row since a state of it that had `seen`, all of which is here too; null where that is not known any more
-   * operation by operation. @throws STORE_ROW_DAMAGED
-   */
+  /** What became of the row since a state of it that had `seen`, row-differences.ts; null where that is not known any more. @throws STORE_ROW_DAMAGED */
   changesSince(key: RowKey, seen: CausalContext): ItemChange[] | null {
-    const missing = this.header(key).context.minus(seen);
-    if (missing.dotCount > DELTAS_MAX_COUNT) return null;
-    return this.#readIntact(key, () => {
-      const recent = this.#recent.of(rowId(key));
-      const known = new Map(recent.map((delta) => [dotText(delta.dot), delta]));
-      const dots = [...missing.dots()].map(dotText);
-      // A version is its own delta; which item's is not known, so that all are looked through.
-      if (!dots.every((dot) => known.has(dot))) for (const versions of this.#records.items(key).values()) for (const version of versions) known.set(dotText(version.dot), version);
-      const deltas = dots.map((dot) => known.get(dot));
-      if (!deltas.every((delta) => delta !== undefined)) return null;
-      const versionsOf = (item: string): readonly LiveDelta[] => this.#records.versions(key, item);
-      const deltasOf = (item: string): readonly Delta[] => [...recent.filter((delta) => delta.item === item), ...versionsOf(item)];
-      return rowChanges(seen, deltas, { versionsOf, deltasOf }, this.siblingRuleOf(key.table));
-    });
+    const { context } = this.header(key);
+    return this.#readIntact(key, () => this.#differences.visibleSince(key, context, seen));
   }
 
   // ---- the latest view, for writers
@@ -425,38 +402,6 @@ export class RowStore {
     return items;
   }
 
-  #missingDeltas(key: RowKey, missing: CausalContext, unvoided: CausalContext): RowDifference | null {
-    if (missing.isEmpty || missing.dotCount > DELTAS_MAX_COUNT) return null;
-    const deltas: Delta[] = [];
-    let stillUnvoided = unvoided;
-    for (const dot of missing.dots()) {
-      const delta = this.#recent.find(rowId(key), dot);
-      if (delta === undefined) return null;
-      deltas.push(delta);
-      for (const superseded of delta.supersedes) stillUnvoided = stillUnvoided.without(superseded);
-    }
-    return stillUnvoided.isEmpty ? { kind: 'deltas', deltas, isPartial: false } : null;
-  }
-
-  #snapshotFor(key: RowKey, header: RowHeader, peer: RowKnowledge): RowDifference {
-    const live: Dot[] = [];
-    const versions: LiveDelta[] = [];
-    let bytes = 0;
-    for (const held of this.#records.items(key).values()) {
-      for (const version of held) {
-        live.push(version.dot);
-        if (hasSeen(peer, version.dot)) continue;
-        bytes += encodeDelta(version).length;
-        // A version is a whole operation, so some of them can go ahead by themselves; the context goes last, with the rest.
-        if (bytes > DIFFERENCE_BYTES && versions.length > 0) return { kind: 'deltas', deltas: versions, isPartial: true };
-        versions.push(version);
-      }
-    }
-    const base = { context: peer.context, voided: peer.voided };
-    const { context, voided } = header;
-    return { kind: 'snapshot', snapshot: { base, context, voided, live: CausalContext.of(live), versions } };
-  }
-
   /** Reads of a row that has a vote; damage found on the way takes it away. @throws STORE_ROW_DAMAGED */
   #readIntact<T>(key: RowKey, read: () => T): T {
     if (this.header(key).isDamaged) throw rowDamaged(key);
@@ -510,8 +455,6 @@ export const isEmpty = (header: RowHeader): boolean => header.context.isEmpty &&
 
 const NO_BYTES = new Uint8Array(0);
 const NO_GAINS: ReadonlyMap<string, number> = new Map();
-
-export const rowId = (key: RowKey): string => `${key.table}\0${key.row}`;
 
 export const notSynced = (key: RowKey): TriptychError =>
   new TriptychError('STORE_NOT_SYNCED', `this replica of row ${key.row} of ${key.table} has no vote until it is synced`, { table: key.table, row: key.row });

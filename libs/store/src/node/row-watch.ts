@@ -22,7 +22,8 @@ import { CausalContext } from '../core/causality/causal-context.js';
 import { encodeSeen, NOTHING_SEEN } from '../core/causality/seen-row.js';
 import { asStoreError } from './read-repair.js';
 import { decodeRequestSeen } from './request-terms.js';
-import { rowId, type RowStore } from './row-store.js';
+import { rowId } from './row-records.js';
+import type { RowStore } from './row-store.js';
 
 /** What the caller of a stream is ready to take: the wire's, where there is one. */
 export interface Demand {

@@ -19,7 +19,8 @@ import { MerkleDiff } from '../core/merkle/merkle-diff.js';
 import type { PeerReply, RowRequestBody, TreeRequestBody } from '../ports/transport.js';
 import type { Pace } from './pace.js';
 import { ReadRepair, type AskPeer } from './read-repair.js';
-import { rowId, type RowStore } from './row-store.js';
+import { rowId } from './row-records.js';
+import type { RowStore } from './row-store.js';
 import type { RowTree } from './row-tree.js';
 
 /** One message about trees; settles once, unless it is unsubscribed before. */
