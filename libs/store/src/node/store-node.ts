@@ -2,8 +2,8 @@
  * One node: its rows, its answers to peers, its work as a coordinator; started and stopped as one.
  * Everything it touches comes through ports, so the same node runs in a service and, many at a time, in a simulation.
  */
-import { Observable, type Subscription } from 'rxjs';
-import { TriptychError, type CallContext, type CommitReply, type CommitRequest, type CountReply, type CountRequest, type ErrorCode, type GetReply, type GetRequest, type HeldRow, type ListReply, type ListRequest, type NodeId, type PrepareReply, type PrepareRequest, type RingMember, type RingReply, type RowKey, type WatchEvent, type WatchRequest, type ZoneId } from '@app/contracts';
+import { Observable } from 'rxjs';
+import { TriptychError, type CallContext, type CommitReply, type CommitRequest, type CountReply, type CountRequest, type GetReply, type GetRequest, type HeldRow, type ListReply, type ListRequest, type NodeId, type PrepareReply, type PrepareRequest, type RingMember, type RingReply, type RowKey, type WatchEvent, type WatchRequest, type ZoneId } from '@app/contracts';
 import type { Cancel, Clock, Random } from '@app/time';
 import { HybridLogicalClock } from '../core/causality/hybrid-logical-clock.js';
 import { replicasRequired } from '../core/quorum/consistency-level.js';
@@ -16,7 +16,7 @@ import { PERIODIC_UNSYNCED, type UnsyncedReason } from '../core/sync/unsynced-sl
 import { TABLES, type TableSchema } from '../core/row/table-schema.js';
 import { ringOf, type ClusterView } from './cluster-view.js';
 import type { EngineStats, Recovery, StorageEngine } from '../ports/storage-engine.js';
-import type { MemberRequestBody, PeerMessage, PeerReply, PeerRequest, PeerRequestBody, PeerTransport, RowRequestBody, Stamped } from '../ports/transport.js';
+import type { MemberRequestBody, PeerReply, PeerRequest, PeerRequestBody, PeerTransport, Stamped } from '../ports/transport.js';
 import { ANTI_ENTROPY_SETTINGS, AntiEntropy, type AntiEntropySettings, type AntiEntropyStats } from './anti-entropy.js';
 import { ClusterMembers, MEMBER_REQUESTS, type MembershipStatus } from './cluster-members.js';
 import { Coordinator } from './coordinator.js';
@@ -28,7 +28,7 @@ import { HINT_SETTINGS, HintedHandoff, type HintSettings, type HintStats } from 
 import { ItemCounts } from './item-counts.js';
 import { LatencyTracker, type PeerLatency } from './latency-tracker.js';
 import { heldRow } from './held-row.js';
-import { asStoreError } from './read-repair.js';
+import { isFenced, PeerCalls } from './peer-calls.js';
 import { Replica } from './replica.js';
 import { RowRebuild } from './row-rebuild.js';
 import { RowRelease, type RowReleaseStats } from './row-release.js';
@@ -89,8 +89,6 @@ export interface StoreNodeStats {
 const HEDGE_BUDGET: HedgeBudgetPolicy = { perRequest: 0.05, burst: 20 };
 /** How long a read may take that brings a row up to date for its listeners. */
 const OWN_READ_MS = 1_000;
-/** Failures of the way to a peer, not of the peer. */
-const NO_WAY: ReadonlySet<ErrorCode> = new Set(['WIRE_UNREACHABLE', 'WIRE_CONNECTION_LOST', 'WIRE_HANDSHAKE_REFUSED']);
 
 export class StoreNode {
   readonly rows: RowStore;
@@ -111,10 +109,21 @@ export class StoreNode {
   readonly #latencies: LatencyTracker;
   readonly #detector: FailureDetector;
   readonly #hlc = new HybridLogicalClock();
-  readonly #asked: Record<PeerRequestBody['kind'], number> = { apply: 0, keep: 0, digest: 0, pull: 0, push: 0, tree: 0, leaves: 0, ping: 0, slots: 0, witness: 0, gossip: 0, learn: 0, promise: 0, accept: 0, progress: 0 };
+  readonly #calls: PeerCalls;
 
   constructor(private readonly options: StoreNodeOptions) {
     const { view, engine, transport, clock, random } = options;
+    this.#latencies = new LatencyTracker(clock);
+    this.#calls = new PeerCalls({
+      view,
+      transport,
+      clock,
+      hlc: this.#hlc,
+      latencies: this.#latencies,
+      standing: () => this.#detector,
+      fence: () => this.members,
+    });
+    const { ask, send } = this.#calls;
     this.members = new ClusterMembers({
       view,
       engine,
@@ -122,7 +131,7 @@ export class StoreNode {
       random,
       founding: options.founding,
       seeds: options.seeds ?? [],
-      send: this.#sendAsIs.bind(this),
+      send: this.#calls.sendAsIs,
       isDown: (node) => this.#detector.isDown(node),
       isDirectoryKnown: () => this.#witness.isKnown,
       waitingSlots: () => this.#slotSync.waitingSlots,
@@ -153,15 +162,14 @@ export class StoreNode {
       this.#watches.changed(key);
     }, (table) => tables.get(table)?.durability ?? 'commit');
     this.#tree = new RowTree(this.rows, hasher, options.digestKey, clock);
-    const shared = { rows: this.rows, clock, ask: this.#ask.bind(this), placementOf: (key: RowKey) => view.placementOf(key) };
-    this.#latencies = new LatencyTracker(clock);
+    const shared = { rows: this.rows, clock, ask, placementOf: (key: RowKey) => view.placementOf(key) };
     this.#detector = new FailureDetector(
       {
         clock,
         random,
         peers: () => view.peers,
         isUnconnected: (node) => transport.isDown(node),
-        ping: (node, context) => this.#send(node, { kind: 'ping', from: view.self }, context, () => {}),
+        ping: (node, context) => send(node, { kind: 'ping', from: view.self }, context, () => {}),
         onBeat: () => snitch.probe(),
         onStall: () => this.#latencies.stalled(),
       },
@@ -174,7 +182,7 @@ export class StoreNode {
       {
         ...shared,
         engine,
-        askSlots: this.#send.bind(this),
+        askSlots: send,
         sourcesOf: (slot) => view.sourcesOf(slot),
         isDown,
         replicationFactor: view.replicationFactor,
@@ -195,7 +203,7 @@ export class StoreNode {
       random,
       sameDirectory,
       peers: () => (view.peers.length > 0 ? view.peers : (options.seeds ?? [])),
-      ask: this.#send.bind(this),
+      ask: send,
       isAmnesic: () => this.#slotSync.isAmnesic,
       forgetAll: (reason, record, settled) => {
         this.members.forgot();
@@ -224,7 +232,7 @@ export class StoreNode {
         ...shared,
         self: view.self,
         tree: this.#tree,
-        askTree: this.#send.bind(this),
+        askTree: send,
         random,
         sharedSlots: () => view.sharedSlots,
         isDown,
@@ -316,7 +324,7 @@ export class StoreNode {
   peer = (request: PeerRequest, context: CallContext): Observable<PeerReply> => {
     if ('from' in request) this.#detector.calledBy(request.from);
     if (isAboutMembers(request)) return this.#answerMember(request);
-    if (!FENCED.has(request.kind)) return this.#replica.handle(request, context);
+    if (!isFenced(request)) return this.#replica.handle(request, context);
     return this.#whenKnown(() => this.#fenced(request, context));
   };
 
@@ -333,7 +341,7 @@ export class StoreNode {
   stats(): StoreNodeStats {
     return {
       engine: this.options.engine.stats(),
-      asked: { ...this.#asked },
+      asked: this.#calls.counts(),
       damagedRows: this.#rebuild.waitingCount,
       rebuiltRows: this.#rebuild.rebuiltCount,
       hints: this.#handoff.stats(),
@@ -457,48 +465,7 @@ export class StoreNode {
       });
     });
   }
-
-  #ask(to: NodeId, key: RowKey, body: RowRequestBody, context: CallContext, settle: (reply: PeerReply | null, error?: ReturnType<typeof asStoreError>) => void): Subscription {
-    return this.#send(to, { table: key.table, row: key.row, ...body }, context, settle);
-  }
-
-  #send(to: NodeId, message: PeerMessage, context: CallContext, settle: (reply: PeerReply | null, error?: ReturnType<typeof asStoreError>) => void): Subscription {
-    return FENCED.has(message.kind) ? this.members.send(to, message, context, settle) : this.#sendAsIs(to, message, context, settle);
-  }
-
-  /** Every message to a peer goes through here: stamped with our clock and epoch, and their clock heard. */
-  #sendAsIs(to: NodeId, message: PeerMessage, context: CallContext, settle: (reply: PeerReply | null, error?: ReturnType<typeof asStoreError>) => void): Subscription {
-    const { transport, clock } = this.options;
-    this.#asked[message.kind]++;
-    const request: PeerRequest = { hlc: this.#hlc.last, epoch: this.options.view.epoch, ...message };
-    const question = message.kind === 'digest' ? this.#latencies.asked(to) : null;
-    this.#detector.asked(to);
-    const call = transport.call(to, request, context).subscribe({
-      next: (reply) => {
-        this.#hlc.observe(reply.hlc, clock.wallMs());
-        question?.answered();
-        this.#detector.heard(to);
-        settle(reply);
-      },
-      error: (thrown: unknown) => {
-        const error = asStoreError(thrown);
-        if (NO_WAY.has(error.code)) {
-          question?.dropped();
-          this.#detector.unreachable(to);
-        } else if (!error.code.startsWith('WIRE_')) {
-          question?.answered();
-          this.#detector.heard(to);
-        }
-        settle(null, error);
-      },
-    });
-    if (question !== null) call.add(() => question.unanswered());
-    return call;
-  }
 }
-
-/** What is about rows, and so about who holds them. */
-const FENCED: ReadonlySet<PeerRequestBody['kind']> = new Set(['apply', 'keep', 'digest', 'pull', 'push', 'tree', 'leaves', 'slots']);
 
 const isAboutMembers = (request: PeerRequest): request is PeerRequest & MemberRequestBody => MEMBER_REQUESTS.has(request.kind);
 
