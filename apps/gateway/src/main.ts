@@ -12,6 +12,7 @@ import { createGateway } from './app.module.js';
 import type { GatewayPorts } from './gateway-ports.js';
 import { quorumObstacle } from './health/obstacle.js';
 import { everyoneMay } from './http/access.js';
+import { listen } from './http/listening-sockets.js';
 import { storedServices } from './services/stored-services.js';
 
 /** What a device waits for an answer, ms: longer than any failover within the store takes, shorter than patience. */
@@ -45,18 +46,19 @@ async function main(): Promise<void> {
   admission.lateness.start();
   const admin = adminServer([adminState(ports, drain, counters, admission), servicesState(services), ...faultRoutes(faults && { links: faults }, log, systemClock)], { token, random: systemRandom, log });
   await admin.listen({ host: ADMIN_HOST, port: adminPort });
-  await app.listen(httpPort, host);
+  const besides = await listen(app, { host, port: httpPort });
 
   const stop = (why: string): void => {
     if (drain.begun) return;
     log.info({ why }, 'draining');
-    drain.begin(app.getHttpServer(), () => {
+    const drained = (): void => {
       connection.close();
       void Promise.all([app.close(), admin.close()]).then(() => {
         log.info('stopped');
         process.exit(0);
       });
-    });
+    };
+    drain.begin(app.getHttpServer(), drained, besides);
   };
   process.once('SIGTERM', () => stop('SIGTERM'));
   process.once('SIGINT', () => stop('SIGINT'));

@@ -15,7 +15,7 @@ afterEach(async () => {
   await gateway.close();
 });
 
-const line = { length: 2, burstWaitMs: 100, standingWaitMs: 100 };
+const line = { length: 2, standingLength: 2, burstWaitMs: 100, standingWaitMs: 100 };
 /** One request at a time, two of each kind in line. */
 const NARROW: GatewayAdmissionPolicy = {
   ...steadyGateway,

@@ -11,6 +11,7 @@
  * A refusal must cost far less than an answer, or refusing is what a flood makes a gateway do: errors are made beforehand, no
  * exception passes through Nest, and Retry-After tells devices to stay away for a while, each for another.
  */
+import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { type AdmissionPolicy, type AdmissionPriority, AdmissionQueue, type AdmissionRefusal, type AdmissionState, gatewayAdmission, type Visit, type VisitEnd } from '@app/circuit';
 import { TriptychError } from '@app/contracts';
@@ -67,6 +68,7 @@ export class Admission {
   readonly lateness: LoopLateness;
   readonly #refusedLate: Record<AdmissionPriority, number> = { write: 0, read: 0, prefetch: 0 };
   readonly #streams = { open: 0, refused: 0 };
+  readonly #heard = new WeakSet<Socket>();
   readonly #errors: Readonly<Record<AdmissionPriority, Readonly<Record<Why, TriptychError>>>>;
 
   constructor(
@@ -90,6 +92,10 @@ export class Admission {
       filter.refuse(this.#errors[priority][why], request, reply);
     };
     const atHead = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+      if (this.#isFirstOf(request.raw.socket)) whenStillThere(request, () => judge(request, reply, done));
+      else judge(request, reply, done);
+    };
+    const judge = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
       const priority = priorityOf(request);
       const why = this.#hopeless(priority, isStream);
       if (why === null) done();
@@ -113,6 +119,13 @@ export class Admission {
 
   state(): GatewayAdmissionState {
     return { ...this.#queue.state(), latenessMs: this.lateness.latenessMs, refusedLate: { ...this.#refusedLate }, streams: { ...this.#streams } };
+  }
+
+  /** Nothing has been asked on this connection before. */
+  #isFirstOf(socket: Socket): boolean {
+    if (this.#heard.has(socket)) return false;
+    this.#heard.add(socket);
+    return socket instanceof Socket;
   }
 
   /** Why somebody who comes now would be refused whatever follows; null while there is hope. */
@@ -159,6 +172,18 @@ const WHAT: Readonly<Record<Why, string>> = {
 
 function refusalError(priority: AdmissionPriority, why: Why): TriptychError {
   return new TriptychError('GATEWAY_OVERLOADED', WHAT[why], { priority, why });
+}
+
+/**
+ * A device that waited too long to be accepted has hung up by now, and its request is read all the same; that it has hung up is
+ * read in the next turn of the event loop. So two ends of turns are waited for, and nobody works for who is gone.
+ */
+function whenStillThere({ raw }: FastifyRequest, then: () => void): void {
+  setImmediate(() =>
+    setImmediate(() => {
+      if (!raw.socket.destroyed) then();
+    }),
+  );
 }
 
 /** What an answer says of how much fits: a mistake or a refusal further in comes early, or late, for other reasons. */

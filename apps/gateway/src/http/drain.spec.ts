@@ -1,15 +1,17 @@
 import { Agent, get } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Server } from 'node:net';
 import { systemClock } from '@app/time';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGateway } from '../app.module.js';
 import { testGateway, type TestGateway } from '../testing/test-gateway.js';
 import { until } from '../testing/until.js';
 import { Drain } from './drain.js';
+import { listen } from './listening-sockets.js';
 
 let gateway: TestGateway;
 let port: number;
 let drain: Drain;
+let besides: readonly Server[];
 let drainedAfterMs: number | null;
 const agent = new Agent({ keepAlive: true });
 
@@ -20,7 +22,7 @@ beforeEach(async () => {
   drain = new Drain(systemClock, { graceMs: 100, timeoutMs: 1500 });
   const { app, counters } = await createGateway(gateway.ports, drain);
   gateway = { ...gateway, app, counters, close: () => app.close() };
-  await app.listen(0, '127.0.0.1');
+  besides = await listen(app, { host: '127.0.0.1', port: 0 });
   port = (app.getHttpServer().address() as AddressInfo).port;
   drainedAfterMs = null;
 });
@@ -31,7 +33,7 @@ afterEach(async () => {
 
 function begin(): void {
   const beganMs = performance.now();
-  drain.begin(gateway.app.getHttpServer(), () => (drainedAfterMs = performance.now() - beganMs));
+  drain.begin(gateway.app.getHttpServer(), () => (drainedAfterMs = performance.now() - beganMs), besides);
 }
 
 function ask(path: string): Promise<{ status: number; connection: string | undefined }> {

@@ -46,8 +46,8 @@ export class Drain {
     return this.#onBegin.size;
   }
 
-  /** Calls `drained` once the last connection of `server` is gone. */
-  begin(server: Server, drained: () => void): void {
+  /** Calls `drained` once the last connection is gone: of `server`, and of the sockets that listen for it besides. */
+  begin(server: Server, drained: () => void, besides: readonly NetServer[] = []): void {
     this.#begun = true;
     for (const listener of [...this.#onBegin]) listener();
     const beganMs = this.clock.monotonicMs();
@@ -59,9 +59,13 @@ export class Drain {
       callOff = this.clock.after(SWEEP_MS, sweep);
     };
     sweep();
-    NetServer.prototype.close.call(server, () => {
-      callOff();
-      drained();
-    });
+    let open = 1 + besides.length;
+    for (const each of [server, ...besides]) {
+      NetServer.prototype.close.call(each, () => {
+        if (--open > 0) return;
+        callOff();
+        drained();
+      });
+    }
   }
 }

@@ -8,7 +8,7 @@ import { ADMISSION_PRIORITIES, AdmissionQueue, type AdmissionPolicy, type Admiss
 
 /** Two permits, whatever latencies say. */
 const TWO = { ...gatewayLimit, initial: 2, min: 2, max: 2, measureEveryMs: 2_000_000_000 };
-const line = { length: 3, burstWaitMs: 100, standingWaitMs: 20 };
+const line = { length: 3, standingLength: 2, burstWaitMs: 100, standingWaitMs: 20 };
 const SMALL: AdmissionPolicy = { limit: TWO, lines: { write: line, read: line, prefetch: line }, lowerEvery: 3 };
 
 function scene(policy = SMALL) {
@@ -68,7 +68,8 @@ describe('an admission queue', () => {
   });
 
   it('calls the last to have come in a line that stands, and nobody who has waited long', () => {
-    const { clock, enter, heard } = scene({ ...SMALL, limit: { ...TWO, initial: 1, min: 1, max: 1 } });
+    const read = { ...line, standingLength: 3 };
+    const { clock, enter, heard } = scene({ ...SMALL, lines: { ...SMALL.lines, read }, limit: { ...TWO, initial: 1, min: 1, max: 1 } });
     const visits = [enter()];
     const leave = (): void => visits.find(({ stand }) => stand === 'inside')!.leave();
     // Two always wait: the line is never empty.
@@ -88,6 +89,22 @@ describe('an admission queue', () => {
     clock.advance(21);
     young.leave();
     expect(heard()).toEqual(['read 12 waited', 'read 15 in', 'read 14 waited']);
+  });
+
+  it('lets fewer wait in a line that stands', () => {
+    const { clock, queue, enter, heard } = scene();
+    const inside = [enter(), enter()];
+    for (let i = 0; i < 3; i++) enter();
+    expect(queue.isFull('read')).toBe(true);
+    inside[0]!.leave();
+    expect(queue.isFull('read')).toBe(false);
+    clock.advance(99);
+    enter();
+    heard();
+    clock.advance(2);
+    expect([queue.state().lines.read.waiting, queue.isFull('read')]).toEqual([1, false]);
+    for (let i = 0; i < 2; i++) enter();
+    expect(heard()).toEqual(['read 4 waited', 'read 5 waited', 'read 8 line-full']);
   });
 
   it('refuses whoever has waited as long as one may', () => {
@@ -148,6 +165,7 @@ describe('an admission queue', () => {
     expect(() => scene({ ...SMALL, lowerEvery: 1 })).toThrow('lowerEvery');
     expect(() => scene({ ...SMALL, lines: { ...SMALL.lines, read: { ...line, standingWaitMs: 200 } } })).toThrow('standingWaitMs');
     expect(() => scene({ ...SMALL, lines: { ...SMALL.lines, write: { ...line, length: -1 } } })).toThrow('length');
+    expect(() => scene({ ...SMALL, lines: { ...SMALL.lines, write: { ...line, standingLength: 4 } } })).toThrow('standingLength');
   });
 });
 

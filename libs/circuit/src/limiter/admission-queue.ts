@@ -9,7 +9,8 @@
  *
  * First come, first served, but for a line that stands: there the youngest is called, and the old ones go when their wait is
  * over. Both serve equally many, and refuse equally many; but in the order of coming everybody who is served has waited as long as one
- * may, and the youngest have not waited at all (simulated at twice the capacity: a median of 27 ms, and of 125).
+ * may, and the youngest have not waited at all (simulated at twice the capacity: a median of 27 ms, and of 125). It is kept short
+ * too: a few are enough to keep the permits busy.
  *
  * Sources: Nichols and Jacobson, Controlling Queue Delay (ACM Queue 2012); Maurer, Fail at Scale (ACM Queue 2015).
  */
@@ -26,6 +27,8 @@ export type AdmissionPriority = (typeof ADMISSION_PRIORITIES)[number];
 export interface LinePolicy {
   /** Who may wait, a count >= 0. */
   readonly length: number;
+  /** Who may wait in a line that stands, at most `length`: who comes to more would wait for nothing, and is refused more cheaply. */
+  readonly standingLength: number;
   /** How long one may wait, ms, where the line was empty within this very time: bursts pass. */
   readonly burstWaitMs: number;
   /** How long one may wait, ms, in a line that stands; at most `burstWaitMs`. */
@@ -82,7 +85,7 @@ export class AdmissionQueue {
   /** Whether somebody who came now would be refused at once, or as good as: what to ask before anything is spent on a request. */
   isFull(priority: AdmissionPriority): boolean {
     const line = this.#lineOf[priority];
-    return line.waiting >= line.policy.length && !this.#isFreeFor(line);
+    return line.isFull(this.clock.monotonicMs()) && !this.#isFreeFor(line);
   }
 
   /** For whom `isFull` was asked and believed. */
@@ -99,8 +102,8 @@ export class AdmissionQueue {
     const line = this.#lineOf[priority];
     const visit = new Visit(this, line, deadlineMs, answer);
     if (this.#isFreeFor(line)) this.#admit(visit);
-    else if (line.waiting < line.policy.length) line.queue(visit);
-    else this.refuse(visit, 'line-full');
+    else if (line.isFull(this.clock.monotonicMs())) this.refuse(visit, 'line-full');
+    else line.queue(visit);
     return visit;
   }
 
@@ -235,8 +238,9 @@ class Line {
     readonly policy: LinePolicy,
     private readonly clock: Clock,
   ) {
-    const { length, burstWaitMs, standingWaitMs } = policy;
+    const { length, standingLength, burstWaitMs, standingWaitMs } = policy;
     assert(length === 0 || isCount(length), `a line's length must be a count, is ${length}`);
+    assert(standingLength <= length && (standingLength === 0 || isCount(standingLength)), 'standingLength must be a count, at most length');
     assert(isDuration(burstWaitMs) && standingWaitMs > 0 && standingWaitMs <= burstWaitMs, 'standingWaitMs must be in (0, burstWaitMs]');
     this.#visits = new TimeoutQueue(clock);
   }
@@ -252,6 +256,10 @@ class Line {
   /** It was not empty for longer than a burst takes. */
   isStanding(nowMs: number): boolean {
     return this.waiting > 0 && nowMs - this.#emptyMs > this.policy.burstWaitMs;
+  }
+
+  isFull(nowMs: number): boolean {
+    return this.waiting >= (this.isStanding(nowMs) ? this.policy.standingLength : this.policy.length);
   }
 
   queue(visit: Visit): void {

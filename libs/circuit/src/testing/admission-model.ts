@@ -33,7 +33,7 @@ export class AdmissionModel {
     const visitor: Visitor = { id, priority, cameMs: this.#nowMs, deadlineMs, stand: 'waiting' };
     const higherOrSame = ADMISSION_PRIORITIES.slice(0, ADMISSION_PRIORITIES.indexOf(priority) + 1);
     if (this.inFlight < this.permits && higherOrSame.every((of) => this.waiting(of) === 0)) this.#tell(visitor, 'in');
-    else if (this.waiting(priority) >= this.policy.lines[priority].length) this.#tell(visitor, 'line-full');
+    else if (this.waiting(priority) >= this.#room(priority)) this.#tell(visitor, 'line-full');
     else if (this.waiting(priority) === 0) this.#emptyMs.set(priority, this.#nowMs);
     this.#visitors.push(visitor);
   }
@@ -71,7 +71,7 @@ export class AdmissionModel {
   #nextOf(priorities: readonly AdmissionPriority[]): Visitor | undefined {
     for (const priority of priorities) {
       const { burstWaitMs, standingWaitMs } = this.policy.lines[priority];
-      const isStanding = this.waiting(priority) > 0 && this.#nowMs - this.#emptyMs.get(priority)! > burstWaitMs;
+      const isStanding = this.#isStanding(priority);
       for (const visitor of this.#line(priority)) {
         if (this.#nowMs - visitor.cameMs > (isStanding ? standingWaitMs : burstWaitMs)) this.#tell(visitor, 'waited');
       }
@@ -84,6 +84,15 @@ export class AdmissionModel {
       }
     }
     return undefined;
+  }
+
+  #room(priority: AdmissionPriority): number {
+    const { length, standingLength } = this.policy.lines[priority];
+    return this.#isStanding(priority) ? standingLength : length;
+  }
+
+  #isStanding(priority: AdmissionPriority): boolean {
+    return this.waiting(priority) > 0 && this.#nowMs - this.#emptyMs.get(priority)! > this.policy.lines[priority].burstWaitMs;
   }
 
   #line(priority: AdmissionPriority): Visitor[] {
