@@ -91,6 +91,23 @@ describe('an admission queue', () => {
     expect(heard()).toEqual(['read 12 waited', 'read 15 in', 'read 14 waited']);
   });
 
+  it('takes a line that was empty for a moment for one that stands still, and one that was empty for longer for a new one', () => {
+    const standsAfter = (emptyMs: number): boolean => {
+      const { clock, queue, enter } = scene();
+      const inside = [enter(), enter()];
+      const first = enter();
+      clock.advance(90);
+      first.leave();
+      clock.advance(emptyMs);
+      enter();
+      clock.advance(20);
+      enter();
+      expect(inside.every(({ stand }) => stand === 'inside')).toBe(true);
+      return queue.isFull('read');
+    };
+    expect([standsAfter(19), standsAfter(20)]).toEqual([true, false]);
+  });
+
   it('lets fewer wait in a line that stands', () => {
     const { clock, queue, enter, heard } = scene();
     const inside = [enter(), enter()];

@@ -1,7 +1,7 @@
 /**
  * Who is served when not all can be: permits up to a limit that adapts, and a line per priority for those who come when all
  * are out. A line takes up a burst; a line that stands for long only makes every answer late, at the same rate. So one may wait
- * long where the line was empty a while ago, and shortly where it was not ("controlled delay"); it is bounded in length too, and
+ * long in a line that has just formed, and shortly in one that stands ("controlled delay"); it is bounded in length too, and
  * whoever's deadline has passed is dropped unserved.
  *
  * Strict priority, with a floor: of every `lowerEvery` permits that go to a line while a lower one waits, one goes to the next
@@ -29,9 +29,9 @@ export interface LinePolicy {
   readonly length: number;
   /** Who may wait in a line that stands, at most `length`: who comes to more would wait for nothing, and is refused more cheaply. */
   readonly standingLength: number;
-  /** How long one may wait, ms, where the line was empty within this very time: bursts pass. */
+  /** How long one may wait, ms, in a line that formed within this very time: bursts pass. */
   readonly burstWaitMs: number;
-  /** How long one may wait, ms, in a line that stands; at most `burstWaitMs`. */
+  /** How long one may wait, ms, in a line that stands; at most `burstWaitMs`. A line that is empty for as long stands no more. */
   readonly standingWaitMs: number;
 }
 
@@ -231,8 +231,9 @@ class Line {
   admitted = 0;
   readonly refused: Record<AdmissionRefusal, number> = { 'line-full': 0, waited: 0, deadline: 0 };
   readonly #visits: TimeoutQueue;
-  /** When somebody last came to an empty line. */
-  #emptyMs = -Infinity;
+  /** When it last formed, and when its last one left. */
+  #formedMs = -Infinity;
+  #emptiedMs = -Infinity;
 
   constructor(
     readonly policy: LinePolicy,
@@ -253,9 +254,9 @@ class Line {
     return this.#visits.youngest as Visit | null;
   }
 
-  /** It was not empty for longer than a burst takes. */
+  /** It formed longer ago than a burst takes, and was at most empty for a moment, as when a turn of the event loop ends many visits. */
   isStanding(nowMs: number): boolean {
-    return this.waiting > 0 && nowMs - this.#emptyMs > this.policy.burstWaitMs;
+    return this.waiting > 0 && nowMs - this.#formedMs > this.policy.burstWaitMs;
   }
 
   isFull(nowMs: number): boolean {
@@ -264,7 +265,7 @@ class Line {
 
   queue(visit: Visit): void {
     const nowMs = this.clock.monotonicMs();
-    if (this.waiting === 0) this.#emptyMs = nowMs;
+    if (this.waiting === 0 && nowMs - this.#emptiedMs >= this.policy.standingWaitMs) this.#formedMs = nowMs;
     this.waiting++;
     visit.stand = 'waiting';
     visit.enteredMs = nowMs;
@@ -274,7 +275,7 @@ class Line {
   }
 
   leave(visit: Visit): void {
-    this.waiting--;
+    if (--this.waiting === 0) this.#emptiedMs = this.clock.monotonicMs();
     this.#visits.leave(visit);
   }
 }

@@ -7,6 +7,8 @@ interface Visitor {
   readonly cameMs: number;
   readonly deadlineMs: number;
   stand: 'waiting' | 'inside' | 'gone';
+  /** When it stopped waiting, if ever it waited. */
+  calledMs?: number;
 }
 
 export class AdmissionModel {
@@ -14,7 +16,7 @@ export class AdmissionModel {
   #nowMs = 0;
   #turn = 0;
   readonly #visitors: Visitor[] = [];
-  readonly #emptyMs = new Map<AdmissionPriority, number>();
+  readonly #formedMs = new Map<AdmissionPriority, number>();
 
   constructor(
     private readonly policy: AdmissionPolicy,
@@ -34,7 +36,7 @@ export class AdmissionModel {
     const higherOrSame = ADMISSION_PRIORITIES.slice(0, ADMISSION_PRIORITIES.indexOf(priority) + 1);
     if (this.inFlight < this.permits && higherOrSame.every((of) => this.waiting(of) === 0)) this.#tell(visitor, 'in');
     else if (this.waiting(priority) >= this.#room(priority)) this.#tell(visitor, 'line-full');
-    else if (this.waiting(priority) === 0) this.#emptyMs.set(priority, this.#nowMs);
+    else if (this.waiting(priority) === 0 && this.#wasEmptyForMs(priority) >= this.policy.lines[priority].standingWaitMs) this.#formedMs.set(priority, this.#nowMs);
     this.#visitors.push(visitor);
   }
 
@@ -42,6 +44,7 @@ export class AdmissionModel {
     const visitor = this.#visitors.find((other) => other.id === id);
     if (visitor === undefined) return;
     const wasInside = visitor.stand === 'inside';
+    if (visitor.stand === 'waiting') visitor.calledMs = this.#nowMs;
     visitor.stand = 'gone';
     while (wasInside && this.inFlight < this.permits && this.#callOne());
   }
@@ -91,8 +94,12 @@ export class AdmissionModel {
     return this.#isStanding(priority) ? standingLength : length;
   }
 
+  #wasEmptyForMs(priority: AdmissionPriority): number {
+    return Math.min(...this.#visitors.filter((visitor) => visitor.priority === priority).map(({ calledMs = -Infinity }) => this.#nowMs - calledMs));
+  }
+
   #isStanding(priority: AdmissionPriority): boolean {
-    return this.waiting(priority) > 0 && this.#nowMs - this.#emptyMs.get(priority)! > this.policy.lines[priority].burstWaitMs;
+    return this.waiting(priority) > 0 && this.#nowMs - this.#formedMs.get(priority)! > this.policy.lines[priority].burstWaitMs;
   }
 
   #line(priority: AdmissionPriority): Visitor[] {
@@ -100,6 +107,7 @@ export class AdmissionModel {
   }
 
   #tell(visitor: Visitor, what: string): void {
+    if (this.#visitors.includes(visitor)) visitor.calledMs = this.#nowMs;
     visitor.stand = what === 'in' ? 'inside' : 'gone';
     this.told.push(`${visitor.id} ${what}`);
   }
