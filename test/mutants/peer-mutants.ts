@@ -1,5 +1,5 @@
 /** Of slow and silent replicas. */
-import type { Mutant } from './mutant.js';
+import { COORDINATOR_SPEC, type Mutant } from './mutant.js';
 
 export const PEER_MUTANTS: readonly Mutant[] = [
   {
@@ -121,5 +121,45 @@ export const PEER_MUTANTS: readonly Mutant[] = [
     find: 'if (isNew && !learnsFirst(terms) && this.#seemsInReach(request, terms)) {',
     replace: 'if (isNew && !learnsFirst(terms)) {',
     foundBy: 'libs/store/src/node/failure-detector.spec.ts',
+  },
+  {
+    name: 'silence-without-a-probe',
+    breaks: 'D: a question that was called off or hangs makes nobody silent',
+    file: 'libs/store/src/core/snitch/silence.ts',
+    find: 'if (this.#openSinceMs === null || this.#probedSinceMs === null) return Infinity;',
+    replace: 'if (this.#openSinceMs === null) return Infinity;',
+    foundBy: 'libs/store/src/core/snitch/silence.spec.ts',
+  },
+  {
+    name: 'silence-by-a-fixed-limit',
+    breaks: 'D: a link that loses packets is not cut',
+    file: 'libs/store/src/core/snitch/silence.ts',
+    find: 'Math.max(SILENT_MIN_MS, TIMES_USUAL * usualMs)',
+    replace: 'Math.max(SILENT_MIN_MS, 0 * usualMs)',
+    foundBy: 'libs/favorites-client/src/cut-off.spec.ts',
+  },
+  {
+    name: 'a-late-look-judges',
+    breaks: 'D: a node that stood still suspects itself first',
+    file: 'libs/store/src/node/silence-watch.ts',
+    find: '      if (lateMs >= LATE_MS) return stoodStill(lateMs);\n',
+    replace: '',
+    foundBy: 'libs/store/src/node/silence-watch.spec.ts',
+  },
+  {
+    name: 'a-write-waits-for-the-silent',
+    breaks: 'D: whoever is cut off says so while its caller can turn elsewhere',
+    file: 'libs/store/src/node/quorum-write.ts',
+    find: '(node) => this.#isDone || this.#answered(node, false));',
+    replace: '() => {});',
+    foundBy: COORDINATOR_SPEC,
+  },
+  {
+    name: 'one-refusal-is-never-believed',
+    breaks: 'D: a client that is cut off ends its requests in time',
+    file: 'libs/favorites-client/src/attempt-plan.ts',
+    find: "  return isHopeless ? { kind: 'give-up', why: 'exhausted' } : null;",
+    replace: '  return isHopeless ? null : null;',
+    foundBy: 'libs/favorites-client/src/cut-off.spec.ts',
   },
 ];

@@ -6,10 +6,10 @@
 import { lastValueFrom } from 'rxjs';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { ADMIN_HOST, adminServer, faultRoutes, type InjectableFaults } from '@app/admin';
+import { ADMIN_HOST, adminServer, faultRoutes, loopDelayRoute, type InjectableFaults } from '@app/admin';
 import type { StoreConfiguration } from '@app/config';
-import { assert, InvariantViolation, PATTERNS, type CallContext, type RingMember } from '@app/contracts';
-import { ClusterView, founded, schemaHash, sipHash128, StoreNode, TABLES, type PeerRequest, type Recovery, type StorageEngine } from '@app/store';
+import { assert, InvariantViolation, type RingMember } from '@app/contracts';
+import { ClusterView, founded, schemaHash, sipHash128, StoreNode, TABLES, type Recovery, type StorageEngine } from '@app/store';
 import { WirePeerTransport } from '@app/store/adapters';
 import { type Clock, systemClock, systemRandom } from '@app/time';
 import { LinkFaults, tcpNetwork, WireExceptionFilter, WireTransport, type WireIdentity, type WireReport } from '@app/wire';
@@ -18,6 +18,7 @@ import { adminState } from './admin/admin-state.js';
 import { memberRoutes } from './admin/member-routes.js';
 import { rowRoute } from './admin/row-route.js';
 import { AppModule } from './app.module.js';
+import { handleHot } from './hot-handlers.js';
 import { PeerMessageCounts } from './peer-message-counts.js';
 import { watchStorage } from './storage-watch.js';
 
@@ -82,17 +83,13 @@ export async function startStoreProcess({ configuration, opened, adminToken, clo
       if (report.kind === 'handler-failed' && report.error instanceof InvariantViolation) die('an invariant is broken', report.error);
     },
   });
-  // What replicas say to each other is the hottest path there is: it goes by Nest's dispatch.
   const heard = new PeerMessageCounts();
-  wire.handle(PATTERNS.peer, (request, context: CallContext, peer) => {
-    heard.count(peer.name, (request as PeerRequest).kind);
-    return node.peer(request as PeerRequest, context);
-  });
+  handleHot(wire, node, heard);
 
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule.with(node), { strategy: wire, logger: false, abortOnError: false });
   app.useGlobalFilters(new WireExceptionFilter());
   const state = adminState({ configuration, recovery, node, engine, wire: wire.server, heard, made: () => transport.account() });
-  const admin = adminServer([state, rowRoute(node), ...memberRoutes(node), ...faultRoutes(faults && { links: faults, ...injectable }, log, systemClock)], { token: adminToken, random: systemRandom, log });
+  const admin = adminServer([state, rowRoute(node), ...memberRoutes(node), loopDelayRoute(), ...faultRoutes(faults && { links: faults, ...injectable }, log, systemClock)], { token: adminToken, random: systemRandom, log });
   const unwatch = watchStorage({ engine, directory: configuration.dataDirectory, isFull: () => injectable?.disk?.isFull === true, log, die });
 
   const stop = async (graceMs: number): Promise<void> => {

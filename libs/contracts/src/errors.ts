@@ -3,7 +3,8 @@
  * `details`, and never only in the message. docs/ERRORS.md says the same in words, and a test keeps the two equal.
  *
  * `applied` answers the one question a writer has: may it have happened? `breaker` tells a circuit whether the
- * dependency is at fault: 'counts', or 'ignores' (the caller's own mistake, or a refusal made before anything was sent).
+ * dependency is at fault: 'counts', or 'ignores' (the caller's own mistake, a refusal made before anything was sent, or the
+ * fault of others than the one asked).
  */
 export const ERRORS = {
   REQUEST_INVALID: { applied: 'no', breaker: 'ignores' },
@@ -31,7 +32,7 @@ export const ERRORS = {
   STORE_LINEARIZE_TIMEOUT: { applied: 'no', breaker: 'ignores' },
   STORE_READ_TIMEOUT: { applied: 'no', breaker: 'counts' },
   STORE_WRITE_TIMEOUT: { applied: 'unknown', breaker: 'counts' },
-  STORE_WRITE_UNCERTAIN: { applied: 'unknown', breaker: 'counts' },
+  STORE_WRITE_UNCERTAIN: { applied: 'unknown', breaker: 'ignores' },
   STORE_ROW_DAMAGED: { applied: 'no', breaker: 'counts' },
   STORE_RECORD_CORRUPT: { applied: 'no', breaker: 'counts' },
   STORE_NOT_SYNCED: { applied: 'no', breaker: 'counts' },

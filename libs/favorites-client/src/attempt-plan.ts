@@ -3,12 +3,15 @@
  * what was tried so far. attempt-run.ts acts on what it says.
  *
  * 1. The best replica first. When it fails, the next one at once.
- * 2. When every pending attempt is late (unanswered for `hedgeAfterMs`), the next one beside them. The first success
- *    wins; an error never beats an attempt that may still succeed (cassandra-gocql-driver#1707 is the bug refused here).
+ * 2. When every pending attempt is late (unanswered for `hedgeAfterMs`) or at a node that is out of reach (down, or silent:
+ *    node-standing.ts), the next one beside them. The first success wins; an error never beats an attempt that may still succeed
+ *    (cassandra-gocql-driver#1707 is the bug refused here).
  * 3. A refusal of the request itself would be the same everywhere: nobody else is asked.
- * 4. A coordinator that cannot reach a quorum may be the one cut off, so one other is asked; when two say so, it is so.
+ * 4. A coordinator that cannot reach a quorum may be the one cut off, so the others are asked, all at once. When two say so it is
+ *    so, and also when one does and all the others are out of reach from here as well: then the one cut off is the client.
  * 5. Each replica is asked once, and one that is down is better told at once than waited for. Only a write that may have
- *    been applied asks on, round after round with growing pauses: there every answer is worth more than an early one.
+ *    been applied asks on, round after round with growing pauses: there every answer is worth more than an early one, but not
+ *    where rule 4 says that none will come. The caller does better with the delta elsewhere.
  *
  * So a read makes at most N attempts and a COMMIT N times `attemptsPerReplica`, never two at one replica at a time.
  */
@@ -20,6 +23,8 @@ export interface AttemptPolicy {
    * it above what nearly all answers take, so that a healthy cluster hedges hardly ever.
    */
   readonly hedgeAfterMs: number;
+  /** How long an attempt goes unanswered before its node may count as out of reach, ms; then signs of life are asked for. */
+  readonly doubtAfterMs: number;
   /** Attempts at one replica while the outcome of a write is unknown, a count >= 1. */
   readonly attemptsPerReplica: number;
   /** Pause before a replica is asked for the second time, ms; twice as long before each later time. */
@@ -42,6 +47,8 @@ export interface AttemptPlan {
   readonly uncertain: boolean;
   /** Whether the budget allows another attempt beside pending ones. */
   readonly mayHedge: boolean;
+  /** From when on a node is out of reach if nothing is heard of it until then: -Infinity where it is down, Infinity where it answers. */
+  readonly outOfReachFromMs: (node: NodeId) => number;
   readonly nowMs: number;
   readonly deadlineMs: number;
   readonly policy: AttemptPolicy;
@@ -59,7 +66,7 @@ export type GiveUp = 'deadline' | 'refused' | 'exhausted';
 const QUORUM_REFUSALS = 2;
 
 export function nextStep(plan: AttemptPlan): NextStep {
-  const { attempts, nowMs, deadlineMs, policy } = plan;
+  const { attempts, outOfReachFromMs, nowMs, deadlineMs, policy } = plan;
   if (nowMs >= deadlineMs) return { kind: 'give-up', why: 'deadline' };
   const pending = attempts.filter(({ failure }) => failure === undefined);
   if (attempts.some(({ failure }) => failure !== undefined && meaningOf(failure.error) === 'refused')) {
@@ -67,16 +74,40 @@ export function nextStep(plan: AttemptPlan): NextStep {
     const awaited = plan.uncertain && pending.length > 0;
     return awaited ? { kind: 'wait', untilMs: deadlineMs } : { kind: 'give-up', why: 'refused' };
   }
-  const lateAtMs = Math.max(...pending.map(({ startedAtMs }) => startedAtMs + policy.hedgeAfterMs));
-  if (lateAtMs > nowMs) return { kind: 'wait', untilMs: Math.min(lateAtMs, deadlineMs) };
+  const noQuorum = afterNoQuorum(plan, pending);
+  if (noQuorum !== null) return noQuorum;
+
+  const waitedFor = pending.filter(({ node, startedAtMs }) => startedAtMs + policy.doubtAfterMs > nowMs || outOfReachFromMs(node) > nowMs);
+  const lookAtMs = Math.min(...waitedFor.map((attempt) => nextLookMs(attempt, plan)));
+  const waitUntil = (atMs: number): NextStep => ({ kind: 'wait', untilMs: Math.min(atMs, lookAtMs, deadlineMs) });
+  const lateAtMs = Math.max(...waitedFor.map(({ startedAtMs }) => startedAtMs + policy.hedgeAfterMs));
+  if (lateAtMs > nowMs) return waitUntil(lateAtMs);
 
   const next = nextCandidate(plan, pending);
-  if (next === undefined) {
-    return pending.length === 0 ? { kind: 'give-up', why: 'exhausted' } : { kind: 'wait', untilMs: deadlineMs };
-  }
-  if (next.readyAtMs > nowMs) return { kind: 'wait', untilMs: Math.min(next.readyAtMs, deadlineMs) };
-  if (pending.length === 0) return { kind: 'try', node: next.node, why: attempts.length === 0 ? 'first' : 'failover' };
-  return plan.mayHedge ? { kind: 'try', node: next.node, why: 'hedge' } : { kind: 'wait', untilMs: deadlineMs };
+  if (next === undefined) return pending.length === 0 ? { kind: 'give-up', why: 'exhausted' } : waitUntil(deadlineMs);
+  if (next.readyAtMs > nowMs) return waitUntil(next.readyAtMs);
+  if (waitedFor.length === 0) return { kind: 'try', node: next.node, why: attempts.length === 0 ? 'first' : 'failover' };
+  return plan.mayHedge ? { kind: 'try', node: next.node, why: 'hedge' } : waitUntil(deadlineMs);
+}
+
+/** When a pending attempt is to be looked at although nothing happened: its node may be out of reach by then. */
+function nextLookMs({ node, startedAtMs }: Attempt, { outOfReachFromMs, nowMs, policy: { doubtAfterMs } }: AttemptPlan): number {
+  const doubtedMs = startedAtMs + doubtAfterMs;
+  return doubtedMs > nowMs ? doubtedMs : Math.min(outOfReachFromMs(node), nowMs + doubtAfterMs);
+}
+
+/** What follows when coordinators have said that too few replicas can be reached; null where nothing does so far. */
+function afterNoQuorum({ candidates, attempts, uncertain, outOfReachFromMs, nowMs, policy }: AttemptPlan, pending: readonly Attempt[]): NextStep | null {
+  const told = attempts.filter(({ failure }) => failure !== undefined && meaningOf(failure.error) === 'no-quorum');
+  if (told.length === 0) return null;
+  const others = candidates.filter((node) => !told.some((attempt) => attempt.node === node));
+  const unasked = others.find((node) => !attempts.some((attempt) => attempt.node === node));
+  if (unasked !== undefined && (uncertain || told.length < QUORUM_REFUSALS)) return { kind: 'try', node: unasked, why: 'failover' };
+  // A read has nothing to hope for from one that failed; a write may ask it again.
+  const hopes = uncertain ? others : others.filter((node) => pending.some((attempt) => attempt.node === node));
+  if (hopes.length === 0) return null;
+  const isHopeless = hopes.every((node) => outOfReachFromMs(node) <= nowMs) && pending.every(({ startedAtMs }) => startedAtMs + policy.doubtAfterMs <= nowMs);
+  return isHopeless ? { kind: 'give-up', why: 'exhausted' } : null;
 }
 
 /** The candidate asked least often so far, the better one of equals, and when it may be asked. */
@@ -147,8 +178,8 @@ const MEANINGS: Record<ErrorCode, ErrorMeaning> = {
   STORE_SESSION_AHEAD: 'no-quorum',
   STORE_LINEARIZE_TIMEOUT: 'elsewhere',
   STORE_READ_TIMEOUT: 'elsewhere',
-  STORE_WRITE_TIMEOUT: 'elsewhere',
-  STORE_WRITE_UNCERTAIN: 'elsewhere',
+  STORE_WRITE_TIMEOUT: 'no-quorum',
+  STORE_WRITE_UNCERTAIN: 'no-quorum',
   STORE_ROW_DAMAGED: 'damaged',
   STORE_RECORD_CORRUPT: 'damaged',
   STORE_NOT_SYNCED: 'elsewhere',

@@ -9,7 +9,7 @@ import { InvariantViolation, type NodeId, TriptychError } from '@app/contracts';
 import type { HedgeBudget } from '@app/store';
 import type { Cancel, Clock } from '@app/time';
 import { Observable, type Subscriber, Subscription } from 'rxjs';
-import { type Attempt, type AttemptPolicy, type GiveUp, mayBeApplied, nextStep } from './attempt-plan.js';
+import { type Attempt, type AttemptPolicy, type GiveUp, mayBeApplied, meaningOf, nextStep } from './attempt-plan.js';
 
 export interface AttemptRun<T> {
   /** Best first. Asked at the start and whenever an attempt failed or is late: the ring or the nodes may have changed. */
@@ -25,11 +25,23 @@ export interface AttemptRun<T> {
 export interface AttemptSurroundings {
   readonly clock: Clock;
   readonly budget: HedgeBudget;
+  readonly reach: Reach;
   readonly listener: AttemptListener;
+}
+
+/** What is known of the ways to the nodes. */
+export interface Reach {
+  /** See AttemptPlan. */
+  outOfReachFromMs(node: NodeId): number;
+  /** An attempt could do with it and has been waiting for some time: it is asked for a sign of life, unless there was one just now. */
+  doubted(node: NodeId): void;
+  /** This process stood still for so long, until now, ms. */
+  stoodStill(lateMs: number): void;
 }
 
 export interface AttemptListener {
   started(node: NodeId, why: 'first' | 'failover' | 'hedge'): void;
+  answered(node: NodeId): void;
   failed(node: NodeId, error: TriptychError): void;
   /** An attempt that was late when another one, begun after it, won. */
   overtaken(node: NodeId): void;
@@ -62,6 +74,13 @@ export function runAttempts<T>(run: AttemptRun<T>, surroundings: AttemptSurround
     going.step();
   });
 }
+
+/** A timer that ran so late found this process standing still, ms. */
+const LATE_MS = 20;
+
+/** It says, by its silence or in words, that nodes may be out of reach. */
+const isDoubtful = ({ startedAtMs, failure }: Attempt, beforeMs: number): boolean =>
+  failure === undefined ? startedAtMs <= beforeMs : meaningOf(failure.error) === 'no-quorum';
 
 interface Live {
   attempt: Attempt;
@@ -110,11 +129,15 @@ class Going<T> {
     const attempts = this.#live.map(({ attempt }) => attempt);
     const uncertain = run.effect === 'sent-write' || (run.effect === 'write' && mayBeApplied(attempts));
     const nowMs = surroundings.clock.monotonicMs();
+    const { reach } = surroundings;
+    const candidates = (this.#candidates ??= run.candidates());
+    if (attempts.some((attempt) => isDoubtful(attempt, nowMs - run.policy.doubtAfterMs))) candidates.forEach((node) => reach.doubted(node));
     const next = nextStep({
-      candidates: (this.#candidates ??= run.candidates()),
+      candidates,
       attempts,
       uncertain,
       mayHedge: surroundings.budget.available,
+      outOfReachFromMs: (node) => reach.outOfReachFromMs(node),
       nowMs,
       deadlineMs: run.deadlineMs,
       policy: run.policy,
@@ -124,6 +147,8 @@ class Going<T> {
       this.subscriber.error(new AttemptsFailed(next.why, attempts, uncertain));
     } else if (next.kind === 'wait') {
       this.#cancelTimer = surroundings.clock.after(next.untilMs - nowMs, () => {
+        const lateMs = surroundings.clock.monotonicMs() - next.untilMs;
+        if (lateMs >= LATE_MS) reach.stoodStill(lateMs);
         this.#cancelTimer = null;
         this.#candidates = null;
         this.step();
@@ -151,6 +176,7 @@ class Going<T> {
   #succeed(live: Live, value: T): void {
     if (this.#over) return;
     this.#over = true;
+    this.surroundings.listener.answered(live.attempt.node);
     const nowMs = this.surroundings.clock.monotonicMs();
     for (const { attempt } of this.#live) {
       const late = attempt.failure === undefined && attempt.startedAtMs + this.run.policy.hedgeAfterMs <= nowMs;

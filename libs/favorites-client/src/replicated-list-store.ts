@@ -79,8 +79,8 @@ export interface ListStorePolicy {
  * level and an answer within 250 ms.
  */
 export const defaultListStorePolicy: ListStorePolicy = {
-  read: { hedgeAfterMs: 60, attemptsPerReplica: 1, retryPauseMs: 0 },
-  commit: { hedgeAfterMs: 200, attemptsPerReplica: 4, retryPauseMs: 100 },
+  read: { hedgeAfterMs: 60, doubtAfterMs: 60, attemptsPerReplica: 1, retryPauseMs: 0 },
+  commit: { hedgeAfterMs: 200, doubtAfterMs: 60, attemptsPerReplica: 4, retryPauseMs: 100 },
   fallbackAfterMs: 150,
   hedgeBudget: { perRequest: 0.1, burst: 100 },
   lateForMs: 2_000,
@@ -162,7 +162,8 @@ export class ReplicatedListStore implements ListStore {
   constructor(options: ReplicatedListStoreOptions) {
     const { transport, circuits, clock, policy } = options;
     this.#options = options;
-    this.#standings = new NodeStandings({ transport, circuits, clock, lateForMs: policy.lateForMs });
+    const memberOf = (node: NodeId): RingMember | undefined => this.#ring.ring?.reply.members.find((member) => member.node === node);
+    this.#standings = new NodeStandings({ transport, circuits, clock, memberOf, lateForMs: policy.lateForMs });
     this.#budget = new HedgeBudget(policy.hedgeBudget);
     this.#ring = new RingView({
       ...options,
@@ -176,12 +177,15 @@ export class ReplicatedListStore implements ListStore {
     this.#prepare = { ...this.#read, pattern: PATTERNS.prepare, needed: ['store-read', 'store-write'] };
     this.#commit = { pattern: PATTERNS.commit, dependency: 'store-write', needed: ['store-write'], policy: policy.commit };
     this.#listener = {
-      started: (_, why) => {
+      started: (node, why) => {
+        this.#standings.asked(node);
         this.#stats.attempts++;
         if (why === 'hedge') this.#stats.hedges++;
         if (why === 'failover') this.#stats.failovers++;
       },
-      failed: (_, error) => {
+      answered: (node) => this.#standings.heard(node),
+      failed: (node, error) => {
+        this.#standings.failed(node, error);
         if (error.code === 'STORE_NOT_REPLICA') this.#ring.refresh();
       },
       overtaken: (node) => {
@@ -355,7 +359,7 @@ export class ReplicatedListStore implements ListStore {
     };
     return defer(() => {
       this.#stats.requests++;
-      return runAttempts(run, { clock, budget: this.#budget, listener: this.#listener });
+      return runAttempts(run, { clock, budget: this.#budget, reach: this.#standings, listener: this.#listener });
     });
   }
 

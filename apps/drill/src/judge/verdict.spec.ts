@@ -55,7 +55,7 @@ describe('a zone that is cut off', () => {
       return sample.dueMs >= at(14_000) && sample.dueMs < at(14_300) ? { ...sample, ok: false, status: 503 } : sample;
     });
     const found = figures({ samples, spans: [cut] });
-    expect(found).toMatchObject({ 'cutOff.slowestMs': 240, 'cutOff.answeredShare': 0, 'survivors.failed': 0 });
+    expect(found).toMatchObject({ 'cutOff.slowestMs': 240, 'cutOff.slowestPageMs': null, 'cutOff.answeredShare': 0, 'survivors.failed': 0 });
     expect(found['cutOff.unanswered']).toBeGreaterThan(3);
     expect(found['cutOff.backWithinMs']).toBeGreaterThan(270);
     expect(found['cutOff.backWithinMs']).toBeLessThan(300);
@@ -64,6 +64,28 @@ describe('a zone that is cut off', () => {
     expect(figures({ spans: [cut] })['cutOff.backWithinMs']).toBe(0);
     const samples = quietSamples().map((sample) => (sample.zone === 1 && sample.dueMs > at(14_000) ? { ...sample, ok: false } : sample));
     expect(figures({ samples, spans: [cut] })['cutOff.backWithinMs']).toBeNull();
+  });
+});
+
+describe('single operations', () => {
+  const cut = span({ kind: 'cut', target: 'zone-b', way: 'both' }, 10_000, 14_000);
+  it('that should not have failed are told with what each attempt was answered; so are the slowest of a zone that is cut off', () => {
+    const trail = [{ gateway: 1, sentMs: at(12_000), said: '503 STORE_QUORUM_UNAVAILABLE', endMs: at(12_061) }, { gateway: 2, sentMs: at(12_061), said: null, endMs: at(12_900) }];
+    const samples = quietSamples().map((sample) => {
+      if (sample.dueMs !== at(12_000) && sample.dueMs !== at(12_002.5) && sample.dueMs !== at(12_007.5)) return sample;
+      return { ...sample, ok: false, endMs: sample.dueMs + 900, trail };
+    });
+    const { operations, failures } = judge(evidence({ samples, spans: [cut] }));
+    expect(operations[0]).toEqual({
+      who: 'devices that fail over', kind: 'list', level: 'QUORUM', dueS: 12, tookMs: 900, ok: false,
+      trail: ['zone-b 503 STORE_QUORUM_UNAVAILABLE in 61 ms', 'zone-c no answer in 839 ms'],
+    });
+    expect(operations.filter(({ ok }) => !ok).map(({ who }) => who)).toEqual(['devices that fail over', 'clients of zone-a', 'clients of zone-b']);
+    expect(failures.map(({ who }) => who)).toContain('clients of zone-b, harmed');
+  });
+  it('of a cut off zone count as slow but for pages, which have a time of their own', () => {
+    const samples = quietSamples().map((sample) => (sample.device === 'zone' && sample.zone === 1 && sample.dueMs === at(12_007.5) ? { ...sample, kind: 'home' as const, endMs: sample.dueMs + 290 } : sample));
+    expect(figures({ samples, spans: [cut] })).toMatchObject({ 'cutOff.slowestMs': 4, 'cutOff.slowestPageMs': 290 });
   });
 });
 

@@ -21,6 +21,20 @@ export interface Verdict {
   readonly faultsOfTheDrill: readonly string[];
   /** What failed, after the warm-up: of whom, and what was said. The most frequent first. */
   readonly failures: readonly FailureCount[];
+  /** Single operations that are worth a look: those that failed of devices that fail over and of surviving zones' clients, the slowest of a zone that is cut off. */
+  readonly operations: readonly NotedOperation[];
+}
+
+export interface NotedOperation {
+  readonly who: string;
+  readonly kind: string;
+  readonly level: string;
+  /** When it was due, s from the start of the run. */
+  readonly dueS: number;
+  readonly tookMs: number;
+  readonly ok: boolean;
+  /** What each attempt was answered, and after how long: "zone-a 503 STORE_QUORUM_UNAVAILABLE in 61 ms". */
+  readonly trail: readonly string[];
 }
 
 export interface FailureCount {
@@ -34,6 +48,8 @@ export interface FailureCount {
 const SETTLE_MS = 1_000;
 const UNMEASURED_MAX = 0.01;
 const VIOLATIONS_KEPT = 50;
+const FAILURES_NOTED = 40;
+const SLOWEST_NOTED = 10;
 
 export function judge(evidence: Evidence): Verdict {
   const { run, script, plan, spans } = evidence;
@@ -80,7 +96,8 @@ export function judge(evidence: Evidence): Verdict {
     'survivors.backWithinMs': baseline === null ? null : backWithinMs(windows(survivors, faultMs, endMs), faultMs, 1.3 * baseline),
     'cutOff.operations': cuts.length === 0 ? null : cutOff.length,
     'cutOff.unanswered': cuts.length === 0 ? null : cutOff.filter(({ ok, status }) => !ok && status === null).length,
-    'cutOff.slowestMs': cuts.length === 0 ? null : slowest(measured(cutOff, run.standstills)),
+    'cutOff.slowestMs': cuts.length === 0 ? null : slowest(measured(cutOff.filter(({ kind }) => kind !== 'home'), run.standstills)),
+    'cutOff.slowestPageMs': cuts.length === 0 ? null : slowest(measured(cutOff.filter(({ kind }) => kind === 'home'), run.standstills)),
     'cutOff.answeredShare': cutOff.length === 0 ? null : cutOff.filter(({ ok }) => ok).length / cutOff.length,
     'cutOff.backWithinMs': cuts.length === 0 ? null : backAfterHeal(evidence, clients, cuts, endMs),
     'promises.addsLost': rules.get('add-lost') ?? 0,
@@ -106,14 +123,32 @@ export function judge(evidence: Evidence): Verdict {
     ...(evidence.volumes !== null && Object.fromEntries(Object.entries(evidence.volumes).map(([name, value]) => [`volumes.${name}`, value as number]))),
     ...(evidence.run.watchers !== null && { 'watchers.events': evidence.run.watchers.events, 'watchers.reconnects': evidence.run.watchers.reconnects }),
   };
-  return { figures, violations: violations.slice(0, VIOLATIONS_KEPT), faultsOfTheDrill: faultsOfTheDrill(evidence, figures), failures: failuresIn(counted, evidence) };
+  return { figures, violations: violations.slice(0, VIOLATIONS_KEPT), faultsOfTheDrill: faultsOfTheDrill(evidence, figures), failures: failuresIn(counted, evidence), operations: notedOf([...devices, ...survivors], cutOff, evidence) };
 }
 
-function failuresIn(samples: readonly Sample[], { zones }: Evidence): FailureCount[] {
+function notedOf(surviving: readonly Sample[], cutOff: readonly Sample[], evidence: Evidence): NotedOperation[] {
+  const failed = surviving.filter(({ ok }) => !ok).sort((a, b) => a.dueMs - b.dueMs).slice(0, FAILURES_NOTED);
+  const slowest = cutOff.toSorted((a, b) => b.endMs - b.dueMs - (a.endMs - a.dueMs)).slice(0, SLOWEST_NOTED);
+  const { zones, run } = evidence;
+  return [...failed, ...slowest].map((sample) => ({
+    who: whoOf(sample, evidence),
+    kind: sample.kind,
+    level: sample.level,
+    dueS: Math.round(sample.dueMs - run.startMs) / 1_000,
+    tookMs: Math.round(sample.endMs - sample.dueMs),
+    ok: sample.ok,
+    trail: (sample.trail ?? []).map(({ gateway, said, sentMs, endMs }) => `${zones[gateway]} ${said ?? 'no answer'} in ${Math.round(endMs - sentMs)} ms`),
+  }));
+}
+
+const whoOf = ({ device, zone }: Sample, { zones }: Evidence): string => (device === 'roaming' ? 'devices that fail over' : `clients of ${zones[zone]}`);
+
+function failuresIn(samples: readonly Sample[], evidence: Evidence): FailureCount[] {
   const counts = new Map<string, FailureCount>();
-  for (const { ok, device, zone, kind, status, code } of samples) {
+  for (const sample of samples) {
+    const { ok, device, kind, status, code } = sample;
     if (ok) continue;
-    const who = device === 'roaming' ? 'devices that fail over' : `clients of ${zones[zone]}`;
+    const who = `${whoOf(sample, evidence)}${device === 'zone' && isHarmed(sample, evidence) ? ', harmed' : ''}`;
     const said = status === null ? 'no answer' : `${status} ${code ?? ''}`.trim();
     const key = [who, kind, said].join('/');
     counts.set(key, { who, kind, said, count: (counts.get(key)?.count ?? 0) + 1 });

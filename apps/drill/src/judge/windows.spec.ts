@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Sample } from '../load/sample.js';
 import { backWithinMs, longestDarkMs, unmeasuredShare, windowsOf, worstWindowMs, type WindowPolicy } from './windows.js';
 
-const sample = (dueMs: number, latencyMs = 5, ok = true): Sample => ({ kind: 'list', device: 'zone', zone: 0, dueMs, endMs: dueMs + latencyMs, ok, attempts: 1, status: ok ? 200 : null, code: null, degraded: false });
+const sample = (dueMs: number, latencyMs = 5, ok = true): Sample => ({ kind: 'list', device: 'zone', zone: 0, dueMs, endMs: dueMs + latencyMs, ok, attempts: 1, status: ok ? 200 : null, code: null, degraded: false, level: 'QUORUM' });
 /** One each 4 ms: 25 in a window. */
 const steady = (of: (dueMs: number) => Sample = sample, toMs = 2_000): Sample[] => Array.from({ length: toMs / 4 }, (_, index) => of(index * 4));
 const windows = (samples: readonly Sample[], more: Partial<WindowPolicy> = {}) => windowsOf(samples, { originMs: 0, fromMs: 0, toMs: 2_000, standstills: [], ...more });

@@ -51,6 +51,15 @@ describe('a roaming device', () => {
     expect(http.sent.map(({ isCancelled }) => isCancelled)).toEqual([false, true]);
   });
 
+  it('tells of what failed, or took long, what each attempt was answered, and of nothing else', () => {
+    const refusing = scene((gateway) => (gateway === 2 ? answer(200, { afterMs: 70 }) : problem(503, 'STORE_QUORUM_UNAVAILABLE')));
+    expect(refusing.perform(ADD)).toMatchObject({ ok: true, level: 'QUORUM' });
+    expect(refusing.perform(ADD).trail).toBeUndefined();
+    const [late, failing] = [scene((gateway) => (gateway === 1 ? answer(200, { afterMs: 60 }) : 'never')), scene(() => problem(503, 'STORE_READ_ONLY'), { kind: 'zone', fallback: 'ONE' })];
+    expect(late.perform(ADD).trail).toMatchObject([{ gateway: 0, said: null, sentMs: 0, endMs: 150 }, { gateway: 1, said: '200', sentMs: 150 }]);
+    expect(failing.perform({ kind: 'list' })).toMatchObject({ ok: false, level: 'QUORUM, ONE', trail: [{ gateway: 0, said: '503 STORE_READ_ONLY' }] });
+  });
+
   it('counts the time from when it was due, not from when it was sent', () => {
     const { clock, perform } = scene(() => list());
     clock.advance(500);

@@ -11,7 +11,7 @@ import { ERRORS, type ErrorCode } from '@app/contracts';
 import type { HistoryRecorder, Level, Operation } from '@app/history';
 import type { Cancel, Clock, SeededRandom } from '@app/time';
 import type { HttpPort, HttpRequest, HttpResult } from './http-port.js';
-import type { ClaimedAnswer, DeviceKind, Sample } from './sample.js';
+import { type Attempted, type ClaimedAnswer, type DeviceKind, type Sample, TRAIL_FROM_MS } from './sample.js';
 
 export interface PatiencePolicy {
   /** Unanswered for so long, a roaming device turns to the next zone, ms: well above what healthy answers take. */
@@ -107,6 +107,7 @@ export class Device {
 
 interface Pending {
   readonly gateway: number;
+  readonly sentMs: number;
   readonly cancel: Cancel;
 }
 
@@ -114,6 +115,7 @@ class Performance {
   readonly #order: readonly number[];
   readonly #pending = new Set<Pending>();
   readonly #timers = new Set<Cancel>();
+  readonly #trail: Attempted[] = [];
   #record: Operation | null;
   #retryToken: string | null = null;
   #attempts = 0;
@@ -148,8 +150,10 @@ class Performance {
     const request = requestOf(action, profile, device.token, this.#retryToken);
     const pending: Pending = {
       gateway,
+      sentMs,
       cancel: world.http.send(gateway, request, (result) => {
         this.#pending.delete(pending);
+        this.#tried(pending, saidIn(result));
         if (!this.#isOver) this.#answered(result, gateway, sentMs);
       }),
     };
@@ -163,6 +167,7 @@ class Performance {
     if (this.#isRead) return this.#next();
     this.#pending.delete(pending);
     pending.cancel();
+    this.#tried(pending, null);
     this.#writeLost();
     this.#next();
   }
@@ -246,7 +251,10 @@ class Performance {
     this.#isOver = true;
     for (const cancel of this.#timers) cancel();
     const wasPending = this.#pending.size > 0;
-    for (const { cancel } of this.#pending) cancel();
+    for (const pending of this.#pending) {
+      pending.cancel();
+      this.#tried(pending, null);
+    }
     const record = this.#record;
     if (record !== null) {
       // A write of which every attempt was refused by somebody who said so, or reached nobody, never took effect.
@@ -254,18 +262,25 @@ class Performance {
       this.#recorder.ended(record, isRefused ? 'refused' : 'unknown');
     }
     const { profile, world } = this.device;
+    const endMs = world.clock.monotonicMs();
     this.done({
       kind: this.action.kind,
       device: profile.kind,
       zone: profile.kind === 'zone' ? profile.home : this.#order[0]!,
       dueMs: this.dueMs,
-      endMs: world.clock.monotonicMs(),
+      endMs,
       ok,
       attempts: this.#attempts,
       status: this.#status,
       code: this.#code,
       degraded,
+      level: levelOf(this.action, profile),
+      ...((!ok || endMs - this.dueMs >= TRAIL_FROM_MS) && { trail: this.#trail }),
     });
+  }
+
+  #tried({ gateway, sentMs }: Pending, said: string | null): void {
+    this.#trail.push({ gateway, sentMs, said, endMs: this.device.world.clock.monotonicMs() });
   }
 
   #recorded(): Operation | null {
@@ -294,12 +309,23 @@ class Performance {
   }
 }
 
-function requestOf(action: Action, { user, readLevel, writeLevel, fallback, name }: DeviceProfile, token: string | null, retryToken: string | null): HttpRequest {
+function levelOf({ kind }: Action, { readLevel, writeLevel, fallback }: DeviceProfile): string {
+  if (kind !== 'list' && kind !== 'home') return writeLevel;
+  return fallback === null ? readLevel : `${readLevel}, ${fallback}`;
+}
+
+function saidIn(result: HttpResult): string {
+  if (result.kind === 'not-sent') return 'not sent';
+  if (result.kind === 'lost') return 'connection lost';
+  const { status, body } = result;
+  return status < 400 ? String(status) : `${status} ${codeIn(body) ?? ''}`.trim();
+}
+
+function requestOf(action: Action, profile: DeviceProfile, token: string | null, retryToken: string | null): HttpRequest {
+  const { user, name } = profile;
   const list = `/v1/users/${user}/favorites`;
-  const isRead = action.kind === 'list' || action.kind === 'home';
-  const level = isRead && fallback !== null ? `${readLevel}, ${fallback}` : isRead ? readLevel : writeLevel;
   const headers = {
-    consistency: level.toLowerCase(),
+    consistency: levelOf(action, profile).toLowerCase(),
     ...(token !== null && { 'session-token': token }),
     ...(retryToken !== null && { 'retry-token': retryToken }),
   };

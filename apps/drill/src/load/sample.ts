@@ -21,7 +21,24 @@ export interface Sample {
   readonly code: string | null;
   /** The answer names parts that could not be had. */
   readonly degraded: boolean;
+  /** Level asked for, and the fallback that was allowed: "QUORUM, ONE". */
+  readonly level: string;
+  /** What became of each attempt, in order; of operations that failed or took long alone, since nobody asks of the others. */
+  readonly trail?: readonly Attempted[];
 }
+
+/** One request of an operation. */
+export interface Attempted {
+  /** An index in the plan's gateways. */
+  readonly gateway: number;
+  readonly sentMs: number;
+  /** "200", "503 STORE_QUORUM_UNAVAILABLE", "not sent", "connection lost"; null where nothing came until the operation was over. */
+  readonly said: string | null;
+  readonly endMs: number;
+}
+
+/** Above it an operation keeps its trail, ms. */
+export const TRAIL_FROM_MS = 200;
 
 /** What an answer says that it rests on, beside what was asked. */
 export interface ClaimedAnswer {

@@ -2,7 +2,7 @@
 import type { Violation } from '@app/history';
 import type { Evidence } from '../judge/evidence.js';
 import type { Judged } from '../judge/slo.js';
-import type { FailureCount, Figures, Verdict } from '../judge/verdict.js';
+import type { FailureCount, Figures, NotedOperation, Verdict } from '../judge/verdict.js';
 import { windowsOf } from '../judge/windows.js';
 import type { DrillScript } from '../script/drill-script.js';
 
@@ -36,6 +36,7 @@ export interface DrillReport {
   readonly violations: readonly Violation[];
   readonly faultsOfTheDrill: readonly string[];
   readonly failures: readonly FailureCount[];
+  readonly operations: readonly NotedOperation[];
   /** Times in s from the start of the run. */
   readonly bands: readonly { readonly what: string; readonly fromS: number; readonly toS: number }[];
   readonly series: readonly Series[];
@@ -47,7 +48,7 @@ export interface Series {
   readonly points: readonly { readonly s: number; readonly due: number; readonly failed: number; readonly p50Ms: number; readonly p99Ms: number; readonly isMeasured: boolean }[];
 }
 
-export function reportOf(evidence: Evidence, { figures, violations, faultsOfTheDrill, failures }: Verdict, goals: readonly Judged[], environment: DrillEnvironment): DrillReport {
+export function reportOf(evidence: Evidence, { figures, violations, faultsOfTheDrill, failures, operations }: Verdict, goals: readonly Judged[], environment: DrillEnvironment): DrillReport {
   const { script, plan, run, spans } = evidence;
   const seconds = (ms: number): number => Math.round((ms - run.startMs) / 10) / 100;
   return {
@@ -63,6 +64,7 @@ export function reportOf(evidence: Evidence, { figures, violations, faultsOfTheD
     violations,
     faultsOfTheDrill,
     failures,
+    operations,
     bands: spans.map(({ what, startMs, healMs }) => ({ what, fromS: seconds(startMs), toS: seconds(healMs) })),
     series: seriesOf(evidence),
   };

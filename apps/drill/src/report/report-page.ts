@@ -32,7 +32,7 @@ function summary(reports: readonly DrillReport[]): string {
 }
 
 function section(report: DrillReport): string {
-  const { drill, about, outcome, goals, figures, violations, faultsOfTheDrill, failures, bands, load } = report;
+  const { drill, about, outcome, goals, figures, violations, faultsOfTheDrill, failures, operations, bands, load } = report;
   return [
     `<h2 id="${drill}">${escaped(drill)}: <span class="${cssOf(outcome)}">${outcome}</span></h2>`,
     `<p>${escaped(about)}. ${Math.round(load.ratePerS)} requests a second (${load.arrivals}, seed ${load.seed})${load.peakPerS === null ? '' : ` of ${Math.round(load.peakPerS)} at peak`}, ${load.users} users.</p>`,
@@ -44,6 +44,7 @@ function section(report: DrillReport): string {
     `<table>${bands.map(({ what, fromS, toS }) => `<tr><td>${escaped(what)}</td><td class="n">${fromS.toFixed(1)} s</td><td class="n">${toS.toFixed(1)} s</td></tr>`).join('')}</table>`,
     ...(violations.length === 0 ? [] : ['<h3>Broken promises</h3>', `<pre>${violations.map(({ rule, what }) => escaped(`${rule}: ${what}`)).join('\n')}</pre>`]),
     ...(failures.length === 0 ? [] : ['<h3>What failed</h3>', `<table>${failures.map(({ who, kind, said, count }) => `<tr><td>${escaped(who)}</td><td>${kind}</td><td>${escaped(said)}</td><td class="n">${count}</td></tr>`).join('')}</table>`]),
+    ...(operations.length === 0 ? [] : ['<details><summary>Single operations: failed ones that should not have, and the slowest of a zone that was cut off</summary>', `<table>${operations.map(({ who, kind, level, dueS, tookMs, ok, trail }) => `<tr><td class="n">${dueS.toFixed(1)} s</td><td>${escaped(who)}</td><td>${kind}</td><td>${escaped(level)}</td><td>${ok ? 'done' : 'failed'} after ${tookMs} ms</td><td>${trail.map(escaped).join('<br>')}</td></tr>`).join('')}</table></details>`]),
     '<details><summary>All figures</summary>',
     `<table>${Object.entries(figures).map(([name, value]) => `<tr><td>${escaped(name)}</td><td class="n">${numberText(value)}</td></tr>`).join('')}</table></details>`,
   ].join('\n');

@@ -3,7 +3,7 @@ import type { DrillReport } from './drill-report.js';
 
 const WORTH_KNOWING = [
   'operations', 'operations.failed', 'device.failed', 'device.slowestMs', 'device.longestDarkMs', 'survivors.failed', 'survivors.slowestMs', 'survivors.baselineWindowMs', 'survivors.worstWindowMs',
-  'survivors.backWithinMs', 'reads.one.stale', 'divergence.settledAfterMs', 'volumes.hedges', 'volumes.failovers', 'volumes.hintsStored', 'overload.goodputTimesPeak', 'generator.unmeasuredShare',
+  'survivors.backWithinMs', 'cutOff.slowestPageMs', 'reads.one.stale', 'divergence.settledAfterMs', 'volumes.hedges', 'volumes.failovers', 'volumes.hintsStored', 'overload.goodputTimesPeak', 'generator.unmeasuredShare',
 ];
 
 export function numberText(value: number | null): string {
@@ -18,7 +18,7 @@ export function tableOf(rows: readonly (readonly string[])[]): string[] {
 }
 
 export function linesOf(report: DrillReport): string[] {
-  const { drill, outcome, goals, figures, violations, faultsOfTheDrill, failures } = report;
+  const { drill, outcome, goals, figures, violations, faultsOfTheDrill, failures, operations } = report;
   const known = WORTH_KNOWING.flatMap((name) => (name in figures ? [`${name} ${numberText(figures[name]!)}`] : []));
   return [
     '',
@@ -26,6 +26,7 @@ export function linesOf(report: DrillReport): string[] {
     '',
     ...known,
     ...tableOf(failures.slice(0, 12).map(({ who, kind, said, count }) => [`failed ${count}`, who, kind, said])),
+    ...tableOf(operations.slice(0, 12).map(({ who, kind, level, dueS, tookMs, ok, trail }) => [`at ${dueS.toFixed(1)} s`, who, kind, level, `${ok ? 'done' : 'failed'} after ${tookMs} ms:`, trail.join(', ')])),
     ...violations.slice(0, 10).map(({ rule, what }) => `BROKEN  ${rule}: ${what.slice(0, 300)}`),
     ...faultsOfTheDrill.map((fault) => `NOT MEASURED  ${fault}`),
     '',

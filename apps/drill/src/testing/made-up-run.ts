@@ -16,7 +16,7 @@ const KINDS = ['list', 'add', 'remove', 'move', 'list'] as const;
 export function quietSamples(latencyOf: (sample: Sample) => number = () => 4, durationMs = 20_000): Sample[] {
   return Array.from({ length: durationMs / 2.5 }, (_, index): Sample => {
     const dueMs = START_MS + index * 2.5;
-    const sample: Sample = { kind: KINDS[index % KINDS.length]!, device: index % 2 === 0 ? 'roaming' : 'zone', zone: (index >> 1) % 3, dueMs, endMs: dueMs, ok: true, attempts: 1, status: 200, code: null, degraded: false };
+    const sample: Sample = { kind: KINDS[index % KINDS.length]!, device: index % 2 === 0 ? 'roaming' : 'zone', zone: (index >> 1) % 3, dueMs, endMs: dueMs, ok: true, attempts: 1, status: 200, code: null, degraded: false, level: 'QUORUM' };
     return { ...sample, endMs: dueMs + latencyOf(sample) };
   });
 }

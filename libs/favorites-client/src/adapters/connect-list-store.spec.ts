@@ -1,7 +1,7 @@
 import { lastValueFrom, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { type Achieved, type CallContext, type CommitRequest, type ListRequest, nodeId, PATTERNS, type PrepareRequest, type RingMember, zoneId } from '@app/contracts';
-import { schemaHash } from '@app/store';
+import { packList, schemaHash } from '@app/store';
 import { type Clock, SeededRandom, SimClock, systemClock, systemRandom } from '@app/time';
 import { tcpNetwork, WireServer, type WireNetwork } from '@app/wire';
 import { SimWireNetwork } from '../../../wire/src/testing/sim-wire-network.js';
@@ -25,7 +25,7 @@ class Nodes {
       const server = new WireServer({ identity: { clusterId, name, role: 'store', schemaHash: schemaHash() }, network, clock, report: () => {} })
         .handle(PATTERNS.ring, () => of({ clusterId, epoch: 1, replicationFactor: 3, members: this.members }))
         .handle(PATTERNS.prepare, (request) => of({ ...rows.prepare(request as PrepareRequest), achieved }))
-        .handle(PATTERNS.list, (request) => of({ ...rows.list(request as ListRequest), achieved }))
+        .handle(PATTERNS.list, (request) => of(packList({ ...rows.list(request as ListRequest), seen: rows.seenAfterRead(request as ListRequest), achieved })))
         .handle(PATTERNS.commit, (request) => {
           rows.commit(request as CommitRequest);
           return of({ achieved });

@@ -25,6 +25,7 @@ import {
 } from '@app/contracts';
 import type { Cancel, SimClock } from '@app/time';
 import { Observable, type Subscriber } from 'rxjs';
+import { SIGN_OF_LIFE } from '../node-standing.js';
 import { addressText, type NodeAddress, type StoreTransport } from '../store-transport.js';
 import { PLAIN } from './memory-list-store.js';
 import { MemoryRows } from './memory-rows.js';
@@ -53,6 +54,8 @@ export interface SentCall {
 export class ScriptedTransport implements StoreTransport {
   readonly log: SentCall[] = [];
   readonly down = new Set<NodeId>();
+  /** Nodes that give no sign of life. A sign of life is in no log, and takes no time; a node that is slow, or hangs in what it does, gives it. */
+  readonly silent = new Set<NodeId>();
   readonly rows: MemoryRows;
   /** Who is there; and, unless `tells` says otherwise, what they tell of the ring. */
   ring: RingReply;
@@ -87,6 +90,10 @@ export class ScriptedTransport implements StoreTransport {
     return new Observable((subscriber) => {
       const member = this.#memberAt(to);
       const node = member?.node ?? (addressText(to) as NodeId);
+      if (context.traceId === SIGN_OF_LIFE) {
+        if (!this.silent.has(node)) subscriber.next(this.ring);
+        return;
+      }
       const call: SentCall = { node, pattern, payload, context, atMs: this.clock.monotonicMs(), end: 'open', endedAtMs: null };
       this.log.push(call);
       const end = (how: SentCall['end']): boolean => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeAddedFrom, encodeAddedFrom, favoriteOf } from './favorite-value.js';
 
@@ -34,5 +35,10 @@ describe('the view of a favorite', () => {
     expect(at(1_700_000_000_123)).toBe('2023-11-14T22:13:20.123Z');
     expect(at(-1)).toBe('1970-01-01T00:00:00.000Z');
     expect(at(Number.MAX_VALUE)).toBe('9999-12-31T23:59:59.999Z');
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 253_402_300_799_999 }), (ms) => {
+        expect(at(ms)).toBe(new Date(ms).toISOString());
+      }),
+    );
   });
 });

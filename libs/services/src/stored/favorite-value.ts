@@ -21,6 +21,15 @@ export function encodeAddedFrom({ zone, device }: AddedFrom, genre: string | nul
 
 /** Bytes of a later version, or not ours at all, hide where a film came from, never the film. */
 export function decodeAddedFrom(value: Uint8Array): AddedFrom {
+  let known = decoded.get(value);
+  if (known === undefined) decoded.set(value, (known = decode(value)));
+  return known;
+}
+
+/** Items of a page share the bytes of a value that they share: it is read once. */
+const decoded = new WeakMap<Uint8Array, AddedFrom>();
+
+function decode(value: Uint8Array): AddedFrom {
   if (value[0] !== VERSION) return UNREADABLE;
   try {
     const { zone = null, device = null } = JSON.parse(Buffer.from(value.buffer, value.byteOffset + 1, value.byteLength - 1).toString());

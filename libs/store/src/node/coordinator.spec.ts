@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { PrepareReply, TriptychError } from '@app/contracts';
-import { addOf, testCluster, type TestCluster } from '../testing/test-cluster.js';
+import { addOf, favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 /** Runs until the operation under way has ended. */
 const ended = (cluster: TestCluster, operation: { state: string }): void => {
@@ -47,6 +47,13 @@ function addedAtTwoRemovedAtOne(cluster: TestCluster): void {
     commitOnlyAt(cluster, 'ann', removal.delta, 'b1', []);
     expect(cluster.locally('c1', 'ann')).toEqual(['x']);
     expect([cluster.locally('a1', 'ann'), cluster.locally('b1', 'ann')]).toEqual([[], []]);
+}
+
+/** How long it takes in virtual time, ms. */
+function took(cluster: TestCluster, act: () => void): number {
+  const startMs = cluster.clock.monotonicMs();
+  act();
+  return cluster.clock.monotonicMs() - startMs;
 }
 
 const codeOf = (act: () => unknown): string => {
@@ -116,15 +123,48 @@ describe('[L2] a quorum is judged by who answered', () => {
     const cluster = testCluster();
     cluster.isolate('a1');
     const startMs = cluster.clock.monotonicMs();
+    const { delta } = prepared(cluster, 'ann', 'x', 'a1');
     expect(codeOf(() => cluster.list('ann', { via: 'a1', timeoutMs: 500 }))).toBe('STORE_READ_TIMEOUT');
     expect(cluster.clock.monotonicMs() - startMs).toBeCloseTo(500, 0);
-    const { delta } = prepared(cluster, 'ann', 'x', 'a1');
-    const commit = cluster.commit('ann', delta, { via: 'a1', timeoutMs: 500 });
+    const commit = cluster.commit('ann', delta, { via: 'a1', timeoutMs: 200 });
     ended(cluster, commit);
-    expect(commit.error).toMatchObject({ code: 'STORE_WRITE_TIMEOUT', applied: 'unknown', details: { required: 2, acknowledged: 1, timeoutMs: 500 } });
+    expect(commit.error).toMatchObject({ code: 'STORE_WRITE_TIMEOUT', applied: 'unknown', details: { required: 2, acknowledged: 1, timeoutMs: 200 } });
     for (const name of cluster.nodes) cluster.node(name).stop();
     cluster.advance(60_000);
     expect(timersLeft(cluster)).toBe(0);
+  });
+
+  it('fails long before its deadline when too few are left that are not silent, and leaves nothing behind', () => {
+    const [reading, writing] = [testCluster(), testCluster()];
+    for (const cluster of [reading, writing]) cluster.advance(7_000); // peers know each other
+    const { delta } = prepared(writing, 'ann', 'x', 'a1');
+    for (const cluster of [reading, writing]) cluster.isolate('a1');
+    expect(took(reading, () => expect(codeOf(() => reading.list('ann', { via: 'a1' }))).toBe('STORE_QUORUM_UNAVAILABLE'))).toBeLessThan(165);
+    const commit = writing.commit('ann', delta, { via: 'a1' });
+    expect(took(writing, () => ended(writing, commit))).toBeLessThan(165);
+    expect(commit.error).toMatchObject({ code: 'STORE_WRITE_UNCERTAIN', applied: 'unknown', details: { required: 2, acknowledged: 1 } });
+    // From then on it is known at the first look, and a write is refused while it has no effect.
+    expect(took(writing, () => expect(codeOf(() => writing.add('ann', 'y', { via: 'a1' }))).toBe('STORE_QUORUM_UNAVAILABLE'))).toBeLessThanOrEqual(43);
+    for (const cluster of [reading, writing]) {
+      for (const name of cluster.nodes) cluster.node(name).stop();
+      cluster.advance(60_000);
+      expect(timersLeft(cluster)).toBe(0);
+    }
+  });
+
+  it('looks for another one beside a repair with a replica that has fallen silent', () => {
+    const cluster = testCluster();
+    cluster.advance(7_000);
+    keepAway(cluster, 'b1');
+    cluster.add('ann', 'x', { via: 'a1' });
+    cluster.network.hold = null;
+    // The nearest has voted for another state, and is gone before it can be told what it lacks.
+    cluster.network.onDelivery = ({ kind, from }) => {
+      if (kind === 'digest' && from === 'b1') cluster.isolate('b1');
+    };
+    const read = cluster.begin(cluster.node('a1').list({ ...favorites('ann'), limit: 10, level: 'QUORUM' }, cluster.context()));
+    expect(took(cluster, () => ended(cluster, read))).toBeLessThan(200);
+    expect(read.result.achieved.replicas.toSorted()).toEqual(['a1', 'c1']);
   });
 
   it('asks another replica when one is late', () => {

@@ -295,11 +295,11 @@ export class Coordinator {
     return this.ports.sparesOf(key).filter((node) => !this.ports.isDown(node));
   }
 
-  /** Whether as many replicas as the level needs, or their stand-ins, are up, as far as is known; only answers say for certain. */
+  /** Whether as many replicas as the level needs, or their stand-ins, can be reached, as far as is known; only answers say for certain. */
   #seemsInReach(key: RowKey, { schema, level }: Terms): boolean {
-    const { self, isDown } = this.ports;
+    const { self, isDown, isSilent } = this.ports;
     const { sets } = this.#placementOf(key);
-    const alive = Math.min(...sets.map((set) => set.filter((node) => node === self || !isDown(node)).length));
+    const alive = Math.min(...sets.map((set) => set.filter((node) => node === self || !(isDown(node) || isSilent(node))).length));
     const spares = mayBeSloppy(schema, level) ? this.#sparesOf(key).length : 0;
     return alive + spares >= replicasRequired(level, this.ports.replicationFactor);
   }

@@ -284,6 +284,54 @@ describe('[D6] in a cluster', () => {
   });
 });
 
+describe('[D6] a peer of which nothing is heard is silent long before it is down', () => {
+  /** As a request does that waits: doubts it, and looks every 20 ms. */
+  function silentAfterMs(scene: Scene, node: NodeId, withinMs: number): number | null {
+    const fromMs = scene.clock.monotonicMs();
+    for (; scene.clock.monotonicMs() - fromMs <= withinMs; scene.clock.advance(20)) {
+      scene.detector.doubted(node);
+      if (scene.detector.isSilent(node)) return scene.clock.monotonicMs() - fromMs;
+    }
+    return null;
+  }
+
+  it('within 150 ms of a request that waits for it; and no more once it answers', () => {
+    const scene = new Scene();
+    scene.clock.advance(6_100);
+    scene.behaviour.set(B1, 'silent');
+    expect(silentAfterMs(scene, B1, 500)).toBeLessThan(150);
+    expect([scene.detector.isSilent(C1), scene.states()]).toEqual([false, 'b1 up, c1 up']);
+    scene.behaviour.set(B1, 'answers');
+    scene.clock.advance(110);
+    scene.detector.doubted(B1);
+    scene.clock.advance(2);
+    expect(scene.detector.isSilent(B1)).toBe(false);
+  });
+
+  it('not for questions without an answer, while it gives signs of life', () => {
+    const scene = new Scene();
+    for (let question = 0; question < 50; question++) {
+      scene.detector.asked(B1); // and hangs
+      expect(silentAfterMs(scene, B1, 300)).toBeNull();
+    }
+  });
+
+  it('not when it was this process that stood still', () => {
+    const scene = new Scene();
+    scene.clock.advance(6_100);
+    scene.detector.asked(B1);
+    scene.detector.doubted(B1);
+    scene.stall(180);
+    scene.clock.advance(180);
+    // Its timer is late, and runs before the answer is read.
+    expect(scene.detector.isSilent(B1)).toBe(true);
+    scene.detector.stoodStill(180);
+    expect(scene.detector.isSilent(B1)).toBe(false);
+    scene.clock.advance(5);
+    expect(silentAfterMs(scene, B1, 500)).toBeNull();
+  });
+});
+
 describe('[D9] a verdict is not an answer', () => {
   it('a minority refuses at once what it cannot reach, with needed and alive, and serves what it can', () => {
     const cluster = testCluster();

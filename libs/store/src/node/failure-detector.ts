@@ -7,6 +7,8 @@
  * - A peer is **suspect** while a question has been open for 750 ms and nothing was heard since, and **down** after 1,500 ms of
  *   that, or at once when there is no connection to it. Down is an opinion: such a peer is asked
  *   last, and a quorum is judged by who answered.
+ * - A peer is **silent** much sooner, when nothing at all is heard of it for longer than is usual with it (core/snitch/silence.ts).
+ *   That is no verdict on the peer: it only ends the waiting of requests that could do with it.
  * - A peer that is down is asked again all the time, at growing intervals up to a second; at once when it calls us, and when
  *   a request could do with it. Its first answer makes it up. That it calls is no answer: it may hear nothing of us.
  * - **Self-doubt**: when the own beat comes late this process stood still, answers may lie unread, and others may have
@@ -22,6 +24,7 @@
 import type { Subscription } from 'rxjs';
 import type { CallContext, NodeId } from '@app/contracts';
 import type { Cancel, Clock, Random } from '@app/time';
+import { Silence } from '../core/snitch/silence.js';
 
 export interface FailureDetectorSettings {
   /** Between two looks, ms. */
@@ -81,9 +84,7 @@ interface Peer {
   readonly node: NodeId;
   /** Since when it is up or down, by the own monotonic clock, ms. */
   sinceMs: number;
-  heardAtMs: number;
-  /** The first question since anything was heard; null where none is open. */
-  openSinceMs: number | null;
+  readonly silence: Silence;
   /** null while it is up. */
   reason: DownReason | null;
   /** Questions in vain since it is down. */
@@ -94,9 +95,13 @@ interface Peer {
 
 /** A beat that is late by so much has found the process standing still, ms. */
 const STALL_MS = 200;
+/** And one that is late by so much tells of a busy machine, ms. */
+const LATE_MS = 20;
 /** A peer that is down is asked once more for a request's sake, but not more often than this, ms. */
 const PROBE_GAP_MS = 100;
 const PING_TIMEOUT_MS = 1_000;
+/** What is taken for a usual silence of a peer that is not known: one of the two has just started, and a start is no quiet time, ms. */
+const PRESUMED_USUAL_MS = 500;
 /** A peer that is down was asked in vain so short a time ago that a request may be refused for it, ms. */
 const FRESH_MS = 2_000;
 
@@ -124,15 +129,14 @@ export class FailureDetector {
 
   /** A question was sent. */
   asked(node: NodeId): void {
-    this.#peer(node).openSinceMs ??= this.ports.clock.monotonicMs();
+    this.#peer(node).silence.asked(this.ports.clock.monotonicMs());
   }
 
   /** An answer came, be it an error: the peer lives. */
   heard(node: NodeId): void {
     const peer = this.#peer(node);
     const nowMs = this.ports.clock.monotonicMs();
-    peer.heardAtMs = nowMs;
-    peer.openSinceMs = null;
+    peer.silence.heard(nowMs);
     if (peer.reason === null) return;
     peer.reason = null;
     peer.sinceMs = nowMs;
@@ -166,7 +170,7 @@ export class FailureDetector {
   }
 
   isSuspect(node: NodeId): boolean {
-    const { openSinceMs } = this.#peer(node);
+    const { openSinceMs } = this.#peer(node).silence;
     return openSinceMs !== null && this.ports.clock.monotonicMs() - openSinceMs >= this.settings.suspectAfterMs;
   }
 
@@ -182,17 +186,35 @@ export class FailureDetector {
     return isSure;
   }
 
+  /** Nothing is heard of it for longer than is usual, a sign of life that was asked for included. */
+  isSilent(node: NodeId): boolean {
+    const nowMs = this.ports.clock.monotonicMs();
+    return !this.#isDoubting && nowMs >= this.#peer(node).silence.fromMs(nowMs);
+  }
+
+  /** A request has waited for it for some time: where nothing was heard of it lately, it is asked for a sign of life. */
+  doubted(node: NodeId): void {
+    const peer = this.#peer(node);
+    if (!this.#isStopped && peer.silence.isProbeDue(this.ports.clock.monotonicMs())) this.#ping(peer);
+  }
+
+  /** A timer that came late found this process standing still, until now. */
+  stoodStill(lateMs: number): void {
+    const nowMs = this.ports.clock.monotonicMs();
+    for (const { silence } of this.#peers.values()) silence.stoodStill(lateMs, nowMs);
+  }
+
   stats(): FailureDetectorStats {
     const nowMs = this.ports.clock.monotonicMs();
     const peers: Record<NodeId, PeerStanding> = {};
     for (const node of this.ports.peers()) {
       const isDown = this.isDown(node);
-      const { reason, sinceMs, openSinceMs } = this.#peer(node);
+      const { reason, sinceMs, silence } = this.#peer(node);
       const isSuspect = !isDown && this.isSuspect(node);
       peers[node] = {
         state: isDown ? 'down' : isSuspect ? 'suspect' : 'up',
         reason: isDown ? (reason ?? 'unconnected') : null,
-        forMs: Math.round(nowMs - (isSuspect ? openSinceMs! : sinceMs)),
+        forMs: Math.round(nowMs - (isSuspect ? silence.openSinceMs! : sinceMs)),
       };
     }
     return { peers, stalls: this.#stalls, stalledMs: Math.round(this.#stalledMs) };
@@ -219,13 +241,15 @@ export class FailureDetector {
     this.#beatDueMs = nowMs + beatMs;
     this.#cancelBeat = clock.after(beatMs, () => this.#beat());
     if (lateMs >= STALL_MS && this.#stalled(lateMs, nowMs)) return;
+    if (lateMs >= LATE_MS && lateMs < STALL_MS) this.stoodStill(lateMs);
     const watched = peers();
     for (const node of watched) {
       if (this.isDown(node)) continue;
       const peer = this.#peer(node);
-      const openMs = peer.openSinceMs === null ? 0 : nowMs - peer.openSinceMs;
+      const { openSinceMs, heardAtMs } = peer.silence;
+      const openMs = openSinceMs === null ? 0 : nowMs - openSinceMs;
       if (openMs >= downAfterMs) this.#down(peer, 'silent');
-      else if (openMs > 0 || nowMs - peer.heardAtMs >= heartbeatMs - beatMs / 2) this.#ping(peer);
+      else if (openMs > 0 || nowMs - heardAtMs >= heartbeatMs - beatMs / 2) this.#ping(peer);
     }
     for (const peer of [...this.#peers.values()]) if (!watched.includes(peer.node)) this.#forget(peer);
     onBeat();
@@ -239,8 +263,9 @@ export class FailureDetector {
     const mayDoubt = nowMs - this.#doubtedAtMs > 2 * downAfterMs + lateMs;
     for (const peer of this.#peers.values()) {
       // Standing still is not waiting, however often it happens.
-      if (peer.openSinceMs === null) continue;
-      peer.openSinceMs = mayDoubt ? nowMs : Math.min(nowMs, peer.openSinceMs + lateMs);
+      if (peer.silence.openSinceMs === null) continue;
+      if (mayDoubt) peer.silence.restart(nowMs);
+      else peer.silence.stoodStill(lateMs, nowMs);
       if (peer.reason === null) this.#ping(peer);
     }
     this.ports.onStall(lateMs);
@@ -286,7 +311,8 @@ export class FailureDetector {
     });
   }
 
-  #ping({ node }: Peer): void {
+  #ping({ node, silence }: Peer): void {
+    silence.probed(this.ports.clock.monotonicMs());
     const context: CallContext = {
       deadlineMs: this.ports.clock.monotonicMs() + PING_TIMEOUT_MS,
       traceId: 'failure-detector',
@@ -307,7 +333,7 @@ export class FailureDetector {
     let peer = this.#peers.get(node);
     if (peer === undefined) {
       const nowMs = this.ports.clock.monotonicMs();
-      peer = { node, sinceMs: nowMs, heardAtMs: -Infinity, openSinceMs: null, reason: null, failures: 0, probedAtMs: -Infinity, cancelRetry: null };
+      peer = { node, sinceMs: nowMs, silence: new Silence(PRESUMED_USUAL_MS), reason: null, failures: 0, probedAtMs: -Infinity, cancelRetry: null };
       this.#peers.set(node, peer);
     }
     return peer;

@@ -436,7 +436,7 @@ describe('[Q13] while the members change from a1, b1, c1 to b1, c1, d1', () => {
       cluster.network
         .call('a1', to, PATTERNS.peer, { hlc: 0, epoch: cluster.membership.epoch, ...key, ...body }, context)
         .subscribe({ next: (reply) => settle(reply as PeerReply), error: (error: TriptychError) => settle(null, error) });
-    const ports: QuorumReadPorts = { self: nodeId('a1'), rows, clock: cluster.clock, ask, hasVote: () => true, hedgeDelayMs: () => 30, hedgeBudget: new HedgeBudget({ perRequest: 1, burst: 10 }), isSurelyDown: () => false };
+    const ports: QuorumReadPorts = { self: nodeId('a1'), rows, clock: cluster.clock, ask, hasVote: () => true, hedgeDelayMs: () => 30, hedgeBudget: new HedgeBudget({ perRequest: 1, burst: 10 }), isSurelyDown: () => false, isSilent: () => false, doubted: () => {}, stoodStill: () => {} };
     const [before, after] = [['a1', 'b1', 'c1'].map(nodeId), ['b1', 'c1', 'd1'].map(nodeId)];
     const placement = { others: ['b1', 'c1', 'd1'].map(nodeId), sets: [before!, after!], epoch: cluster.membership.epoch };
     let outcome: { error?: TriptychError; answer?: QuorumAnswer<string[]> } | null = null;

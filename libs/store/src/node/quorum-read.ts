@@ -4,7 +4,8 @@
  *
  * The quorum is judged by who answered, not by who was thought alive: a replica that is known down is asked last, not never;
  * one that fails, or has no vote because it may lack what it acknowledged, is replaced by the next; one that is late is
- * joined by the next. When those left cannot make up the quorum the read fails at once, long before its deadline.
+ * joined by the next; one that has fallen silent counts as failed, and its vote still counts should it come. When those left cannot
+ * make up the quorum the read fails at once, long before its deadline.
  *
  * Two demands go beyond that. An answer to a session covers what the session has seen, whatever its level (row model, F19): a
  * state that does not is not shown, and more replicas are asked, at last all. And a LINEARIZABLE read answers only a state that was equal at
@@ -15,7 +16,7 @@
  */
 import type { Subscription } from 'rxjs';
 import { TriptychError, type CallContext, type NodeId, type RowKey } from '@app/contracts';
-import type { Cancel, Clock } from '@app/time';
+import type { Cancel } from '@app/time';
 import type { CausalContext } from '../core/causality/causal-context.js';
 import { votesBeyond } from '../core/quorum/consistency-level.js';
 import type { HedgeBudget } from '../core/quorum/hedge-budget.js';
@@ -25,13 +26,13 @@ import type { RowHeader } from '../core/row/row-header.js';
 import type { RowPlacement } from './cluster-view.js';
 import { asStoreError, ReadRepair, type AskPeer, type RepairPeer } from './read-repair.js';
 import { notSynced, rowDamaged, type RowStore } from './row-store.js';
+import { watchSilence, type SilenceWatchPorts } from './silence-watch.js';
 
-export interface QuorumReadPorts {
+export interface QuorumReadPorts extends SilenceWatchPorts {
   /** Whether this node's own state of the row may count. */
   readonly hasVote: (key: RowKey) => boolean;
   readonly self: NodeId;
   readonly rows: RowStore;
-  readonly clock: Clock;
   readonly ask: AskPeer;
   /** A replica that has not answered after this long is joined by the next one, ms: measured, for each its own. */
   readonly hedgeDelayMs: (node: NodeId) => number;
@@ -87,6 +88,8 @@ export class QuorumRead<T> {
   readonly #digests = new Map<NodeId, Uint8Array>();
   readonly #timers: Cancel[] = [];
   #repair: ReadRepair<Taken<T>> | null = null;
+  /** Those that the repair waits for, or may. */
+  #voters: readonly NodeId[] = [];
   #digest!: Uint8Array;
   #taken!: Taken<T>;
   #votes: number;
@@ -122,6 +125,7 @@ export class QuorumRead<T> {
     this.#timers.push(this.ports.clock.after(leftMs, () => this.#end({ error: this.#timedOut() })));
     if (this.#votes > 1) this.ports.hedgeBudget.earn();
     this.#begin();
+    if (!this.#isDone) this.#timers.push(watchSilence(this.ports, () => this.#others, (node) => this.#silent(node)));
   }
 
   /** Drops the read: outstanding questions are called off, no answer will come. */
@@ -186,6 +190,16 @@ export class QuorumRead<T> {
     );
   }
 
+  #silent(node: NodeId): void {
+    if (this.#isDone) return;
+    if (this.#repair !== null) {
+      if (this.#voters.includes(node)) this.#without(node);
+    } else if (this.#asked.has(node)) {
+      this.#quorum.answer(node, 'failed');
+      this.#judge();
+    }
+  }
+
   #compare(): void {
     const voters = [...this.#digests.keys()];
     const differs = (node: NodeId): boolean => !sameBytes(this.#digests.get(node)!, this.#digest);
@@ -195,6 +209,7 @@ export class QuorumRead<T> {
     this.#repaired = true;
     const { rows, ask } = this.ports;
     const peers: RepairPeer[] = voters.map((node) => ({ node, knowledge: differs(node) ? null : this.#taken.row }));
+    this.#voters = voters;
     const take = (): Taken<T> => ({ value: this.take(), row: rows.header(this.key) });
     this.#repair = new ReadRepair(rows, ask, this.key, peers, this.context, take, (outcome) => {
       this.#repair = null;
@@ -206,11 +221,18 @@ export class QuorumRead<T> {
         return this.#conclude(voters, outcome.value);
       }
       if (outcome.kind === 'failed') return this.#end({ error: outcome.error });
-      // Begin again without the one that dropped out: the votes that are left were cast on an older state of this replica.
-      this.#others = this.#others.filter((node) => node !== outcome.node);
-      this.#begin();
+      this.#without(outcome.node);
     });
     this.#repair.start();
+  }
+
+  /** Begins again without one that dropped out of the repair: the votes that are left were cast on an older state of this replica. */
+  #without(lost: NodeId): void {
+    const repair = this.#repair;
+    this.#repair = null;
+    repair?.cancel();
+    this.#others = this.#others.filter((node) => node !== lost);
+    this.#begin();
   }
 
   /** As many as were needed agree: that is the answer, unless the session has seen more. */

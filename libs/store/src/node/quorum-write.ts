@@ -4,22 +4,23 @@
  * fresh actor (row model, C1).
  *
  * A write that fails is never taken back: somebody may have read it. It stays what it is, unknown to its caller, and goes
- * forward wherever it reached; leaving early only means that nobody waits.
+ * forward wherever it reached; leaving early only means that nobody waits. So it may be left when too few replicas are left that
+ * are not silent: the caller has the delta, and does better with it elsewhere.
  */
 import { TriptychError, type CallContext, type NodeId, type RowKey } from '@app/contracts';
-import type { Cancel, Clock } from '@app/time';
+import type { Cancel } from '@app/time';
 import type { QuorumOutcome } from '../core/quorum/vote-count.js';
 import { WriteQuorum } from '../core/quorum/write-quorum.js';
 import { encodeDelta, type Delta } from '../core/row/delta.js';
 import type { RowPlacement } from './cluster-view.js';
 import type { AskPeer } from './read-repair.js';
 import type { RowStore } from './row-store.js';
+import { watchSilence, type SilenceWatchPorts } from './silence-watch.js';
 import { SloppyQuorum } from './sloppy-quorum.js';
 
-export interface QuorumWritePorts {
+export interface QuorumWritePorts extends SilenceWatchPorts {
   readonly self: NodeId;
   readonly rows: RowStore;
-  readonly clock: Clock;
   readonly ask: AskPeer;
   /** A replica did not acknowledge the write: a hint is kept for it. */
   readonly owe: (node: NodeId, key: RowKey, delta: Delta, bytes: Uint8Array) => void;
@@ -45,6 +46,7 @@ export class QuorumWrite {
   #sloppy: SloppyQuorum | null = null;
   #cancelDeadline: Cancel = () => {};
   #cancelStandIns: Cancel = () => {};
+  #cancelWatch: Cancel = () => {};
 
   /**
    * @param placement the row's replicas: every one is sent the write   @param required acknowledgements of each set
@@ -81,6 +83,8 @@ export class QuorumWrite {
         if (!isStored) owe(node, this.key, this.delta, bytes);
       });
     }
+    // A replica that has fallen silent has failed so far, and may still answer.
+    if (!this.#isDone) this.#cancelWatch = watchSilence(this.ports, () => this.#quorum.missing.filter((node) => node !== self), (node) => this.#isDone || this.#answered(node, false));
     rows.apply(this.key, this.delta, (error) => this.#answered(self, error === undefined && !this.#isOwnCopyLost));
   }
 
@@ -115,6 +119,7 @@ export class QuorumWrite {
     this.#isDone = true;
     this.#cancelDeadline();
     this.#cancelStandIns();
+    this.#cancelWatch();
     this.settle(settled);
   }
 

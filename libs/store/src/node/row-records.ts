@@ -18,7 +18,7 @@ export interface Place {
 }
 
 export interface Page {
-  readonly items: Item[];
+  readonly items: readonly Item[];
   /** There are items after the last one; of a page of some items, after the last one looked at. */
   readonly more: boolean;
   /** Of a page of some items with more to come. */

@@ -34,6 +34,7 @@ import { EMPTY_HEADER, encodeHeader, HASH_BYTES, xorInto, type RowHasher, type R
 import type { Durability, Mutation, StorageEngine } from '../ports/storage-engine.js';
 import { RecentDeltas } from './recent-deltas.js';
 import { RowDifferences } from './row-differences.js';
+import { RowPages } from './row-pages.js';
 import { isCorruption, keysOf, rowId, RowRecords, type Page, type Place } from './row-records.js';
 
 /** Called once, when the write is durable or has failed; within the call itself where there was nothing to write. */
@@ -70,6 +71,7 @@ export class RowStore {
   readonly #drafts = new Map<string, Draft>();
   readonly #headers = new Map<string, RowHeader>();
   readonly #recent = new RecentDeltas();
+  readonly #pages = new RowPages();
   readonly #differences: RowDifferences;
 
   /**
@@ -145,7 +147,11 @@ export class RowStore {
    * @param wanted only items whose value it holds for: see RowRecords.pageOf   @throws STORE_ROW_DAMAGED
    */
   page(key: RowKey, limit: number, after?: Place, wanted?: (value: Uint8Array) => boolean): Page {
-    return this.#readIntact(key, () => (wanted === undefined ? this.#records.page(key, limit, after) : this.#records.pageOf(key, limit, after, wanted)));
+    return this.#readIntact(key, () => {
+      if (wanted !== undefined) return this.#records.pageOf(key, limit, after, wanted);
+      if (after !== undefined) return this.#records.page(key, limit, after);
+      return this.#pages.first(rowId(key), this.header(key), limit, () => this.#records.page(key, limit));
+    });
   }
 
   /** The names of all items in order, of a damaged row those that are left. @throws STORE_RECORD_CORRUPT */
@@ -294,7 +300,10 @@ export class RowStore {
     });
     batch.push(...wanted.values());
     this.#release(key, draft);
-    this.engine.write(batch, settle);
+    this.engine.write(batch, (error) => {
+      this.#pages.forget(rowId(key));
+      settle(error);
+    });
   }
 
   /** Drops an entry of the index by token that leads nowhere; nothing where its row is here, or on its way to disk. */

@@ -297,6 +297,9 @@ export class StoreNode {
       hedgeDelayMs: (node) => this.#latencies.hedgeDelayMs(node),
       hedgeBudget: new HedgeBudget(options.hedgeBudget ?? HEDGE_BUDGET),
       isSurelyDown: (node) => this.#detector.isSurelyDown(node),
+      isSilent: (node) => this.#detector.isSilent(node),
+      doubted: (node) => this.#detector.doubted(node),
+      stoodStill: (lateMs) => this.#detector.stoodStill(lateMs),
     });
   }
 

@@ -63,6 +63,11 @@ export class WireTransport extends Server implements CustomTransportStrategy {
     throw new Error('The wire has no events of its own; connections are reported through `report`.');
   }
 
+  /** Patterns are names here: Nest's own look-up first takes each for JSON, and makes an error of it for every message. */
+  override getHandlerByPattern(pattern: string): MessageHandler | null {
+    return this.messageHandlers.get(pattern) ?? null;
+  }
+
   override unwrap<T>(): T {
     return this.server as T;
   }
