@@ -12,6 +12,8 @@ export interface OpenLoopOptions {
   readonly seconds: number;
   /** The n-th request of the run, n from 0. */
   readonly next: (index: number) => LoadRequest;
+  /** Asked before each request: false ends the run early. */
+  readonly goesOn?: () => boolean;
 }
 
 export interface OpenLoopResult {
@@ -22,14 +24,14 @@ export interface OpenLoopResult {
   readonly latencies: Histogram;
 }
 
-export async function runOpenLoop({ perSecond, seconds, next }: OpenLoopOptions): Promise<OpenLoopResult> {
+export async function runOpenLoop({ perSecond, seconds, next, goesOn = () => true }: OpenLoopOptions): Promise<OpenLoopResult> {
   const latencies = build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000 });
   const agent = new Agent({ keepAlive: true });
   const beganMs = performance.now();
-  const requests = Math.round(perSecond * seconds);
+  const most = Math.round(perSecond * seconds);
   const answers: Promise<void>[] = [];
   let failures = 0;
-  for (let index = 0; index < requests; index++) {
+  for (let index = 0; index < most && goesOn(); index++) {
     const dueMs = beganMs + (index * 1_000) / perSecond;
     const waitMs = dueMs - performance.now();
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -44,5 +46,5 @@ export async function runOpenLoop({ perSecond, seconds, next }: OpenLoopOptions)
   }
   await Promise.all(answers);
   agent.destroy();
-  return { requests, failures, latencies };
+  return { requests: answers.length, failures, latencies };
 }

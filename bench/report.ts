@@ -1,4 +1,4 @@
-/** What a benchmark run found, and how it is told: JSON for machines, two tables for docs/PERFORMANCE.md. */
+/** What a benchmark run found, and how it is told: JSON for machines, tables for docs/PERFORMANCE.md. */
 
 export interface Measurement {
   readonly cpuUsPerRequest: number;
@@ -19,6 +19,26 @@ export interface BenchRow {
   readonly rounds: readonly Measurement[];
 }
 
+/** A figure that is to stay below something. */
+export interface GoalFigure {
+  readonly what: string;
+  /** Null where it was not measured. */
+  readonly value: number | null;
+  readonly atMost: number;
+  /** '' for a ratio. */
+  readonly unit: '' | 'ms' | 's' | 'MB' | 'bytes';
+}
+
+/** What one part of the bench found, other than the loads side by side. */
+export interface Finding {
+  readonly name: string;
+  /** What was done, with its sizes, and what to know of it. */
+  readonly how: string;
+  readonly goals: readonly GoalFigure[];
+  /** The figures behind it: the heads, then the lines. */
+  readonly table: readonly (readonly (string | number)[])[];
+}
+
 export interface BenchReport {
   readonly date: string;
   readonly commit: string;
@@ -27,12 +47,17 @@ export interface BenchReport {
   readonly cpus: number;
   readonly inFlight: number;
   readonly secondsPerRound: number;
-  /** Why peers are missing; empty when none is. */
+  /** Why peers or parts are missing; empty when none is. */
   readonly skipped: readonly string[];
   readonly rows: readonly BenchRow[];
   /** Memory of a process's own after the run, MiB, the largest of each kind, by server. */
   readonly memoryMiB: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly goals: readonly GoalFigure[];
+  readonly findings: readonly (Finding & { readonly tookSeconds: number })[];
 }
+
+/** The loads side by side. */
+export type SideBySide = Pick<BenchReport, 'skipped' | 'rows' | 'memoryMiB'>;
 
 /** A ratio of two rows of one run that is to stay below something. */
 export interface Goal {
@@ -75,14 +100,29 @@ export function tableOf(report: BenchReport): string {
   return ['| load | CPU us per request: median (least-most) | times hello | requests/s | p50 ms | p99 ms | p99.9 ms | bytes on the wire |', '|---|---|---|---|---|---|---|---|', ...lines].join('\n');
 }
 
-/** Each goal whose rows were measured, with what was found. */
-export function goalsOf(report: BenchReport, goals: readonly Goal[]): string {
-  const rowOf = (name: string): BenchRow | undefined => report.rows.find((row) => row.name === name);
-  const lines = goals.flatMap(({ what, of: over, to, role, atMost }) => {
+/** Each goal over two rows, with what was found. */
+export function ratiosOf(rows: readonly BenchRow[], goals: readonly Goal[]): GoalFigure[] {
+  const rowOf = (name: string): BenchRow | undefined => rows.find((row) => row.name === name);
+  return goals.map(({ what, of: over, to, role, atMost }) => {
     const [one, other] = [rowOf(over), rowOf(to)];
-    if (one === undefined || other === undefined) return [`| ${what} | at most ${atMost} | not measured |`];
-    const ratio = cpuOf(one, role) / cpuOf(other, role);
-    return [`| ${what} | at most ${atMost} | ${ratio.toFixed(2)}${ratio <= atMost ? '' : ', missed'} |`];
+    return { what, value: one === undefined || other === undefined ? null : cpuOf(one, role) / cpuOf(other, role), atMost, unit: '' };
   });
-  return ['| CPU per request | goal | measured |', '|---|---|---|', ...lines].join('\n');
 }
+
+export function goalTable(goals: readonly GoalFigure[]): string {
+  const lines = goals.map(({ what, value, atMost, unit }) => {
+    const said = (figure: string): string => (unit === '' ? figure : `${figure} ${unit}`);
+    const measured = value === null ? 'not measured' : `${said(unit === '' ? value.toFixed(2) : rounded(value))}${value <= atMost ? '' : ', **missed**'}`;
+    return `| ${what} | at most ${said(String(atMost))} | ${measured} |`;
+  });
+  return ['| what | goal | measured |', '|---|---|---|', ...lines].join('\n');
+}
+
+export function findingText({ name, how, table }: Finding): string {
+  const [heads = [], ...lines] = table;
+  const line = (cells: readonly (string | number)[]): string => `| ${cells.map((cell) => (typeof cell === 'number' ? rounded(cell) : cell)).join(' | ')} |`;
+  return [`**${name}.** ${how}`, '', line(heads), `|${'---|'.repeat(heads.length)}`, ...lines.map(line)].join('\n');
+}
+
+/** Three digits, more where it is large. */
+const rounded = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3))));

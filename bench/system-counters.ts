@@ -14,6 +14,17 @@ export function cpuMicroseconds(pid: number): number {
 
 export const sumOfCpu = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + cpuMicroseconds(pid), 0);
 
+/** Ids of processes by what they do. */
+export type PidsByRole = Readonly<Record<string, readonly number[]>>;
+
+/** CPU-microseconds of all processes of each role. */
+export const cpuByRole = (pids: PidsByRole): Record<string, number> => eachOf(pids, sumOfCpu);
+
+/** The same roles, with a figure for each. */
+export function eachOf<T>(byRole: Readonly<Record<string, T>>, figure: (of: T, role: string) => number): Record<string, number> {
+  return Object.fromEntries(Object.entries(byRole).map(([role, of]) => [role, figure(of, role)]));
+}
+
 /** Memory that is a process's own (heap, stacks, buffers; files that it maps are not), bytes; 0 where it is gone. */
 export function anonymousBytes(pid: number): number {
   const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(readIfThere(`/proc/${pid}/status`))?.[1];

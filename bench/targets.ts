@@ -5,11 +5,13 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import type { Agent } from 'node:http';
 import path from 'node:path';
-import { startCluster } from '../apps/cluster/src/supervisor.js';
+import { startCluster, type ClusterHandle } from '../apps/cluster/src/supervisor.js';
 import { entriesIn } from '../apps/cluster/src/entries.js';
 import { inParallel, send, type LoadRequest } from './load.js';
 import { startRedisGroup } from './redis-group.js';
+import type { PidsByRole } from './system-counters.js';
 
 export const SHORT_LIST = 20;
 export const LONG_LIST = 500;
@@ -20,7 +22,7 @@ export interface Server {
   /** Where requests may go; they go to each in turn. */
   readonly urls: readonly string[];
   /** Ids of the processes that count, by what they do. */
-  readonly pids: () => Readonly<Record<string, readonly number[]>>;
+  readonly pids: () => PidsByRole;
   stop(): Promise<void>;
 }
 
@@ -35,14 +37,30 @@ export async function startHello(programs: string): Promise<Server> {
   return { name: 'Fastify hello', urls: [url], pids: () => ({ server: [child.pid!] }), stop: () => endProgram(child) };
 }
 
-/** Three zones of two nodes, as `npm start` has them, less the round robin: requests go to the gateways in turn. */
-export async function startTriptych(programs: string, directory: string, durability: 'commit' | 'periodic'): Promise<Server> {
+export interface TriptychServer extends Server {
+  readonly cluster: ClusterHandle;
+}
+
+export interface TriptychOptions {
+  readonly programs: string;
+  /** Its data goes below it. */
+  readonly directory: string;
+  readonly name: string;
+  /** Three by default. */
+  readonly zones?: number;
+  readonly nodesPerZone: number;
+  readonly durability?: 'commit' | 'periodic';
+}
+
+/** As `npm start` has it, less the round robin: requests go to the gateways in turn. */
+export async function startTriptych({ programs, directory, name, zones = 3, nodesPerZone, durability = 'commit' }: TriptychOptions): Promise<TriptychServer> {
   const environment = { ...process.env, TRIPTYCH_LOG_LEVEL: 'warn', TRIPTYCH_DURABILITY: durability };
-  const dataDirectory = path.join(directory, `triptych-${durability}`);
-  const cluster = await startCluster({ zones: 3, nodesPerZone: 2, port: 0, dataDirectory, entries: entriesIn(programs), environment });
+  const dataDirectory = path.join(directory, name.replace(/\W+/g, '-').toLowerCase());
+  const cluster = await startCluster({ zones, nodesPerZone, port: 0, dataDirectory, entries: entriesIn(programs), environment });
   const pidsOf = (wanted: string): number[] => cluster.processes.flatMap(({ role, pid }) => (role === wanted && pid !== null ? [pid] : []));
   return {
-    name: durability === 'commit' ? 'Triptych' : 'Triptych, periodic',
+    name,
+    cluster,
     urls: cluster.processes.filter(({ role }) => role === 'gateway').map(({ host, port }) => `http://${host}:${port}`),
     pids: () => ({ gateways: pidsOf('gateway'), stores: pidsOf('store') }),
     stop: async () => void (await cluster.stop()),
@@ -74,24 +92,27 @@ export interface Filled {
   readonly sessionTokens: readonly (string | undefined)[];
 }
 
-/** @param isLongToo fills the long lists as well, one for every 20 users */
-export async function fill({ name, urls }: Server, users: number, isLongToo: boolean): Promise<Filled> {
+/** One list after another, so that the token of its last add has seen them all. */
+export async function fillShort(server: Server, users: number): Promise<Filled> {
   const sessionTokens: (string | undefined)[] = [];
-  const put = async (url: string, agent: Parameters<typeof send>[0]): Promise<string | undefined> => {
-    const { isOk, headers } = await send(agent, { method: 'PUT', url });
-    if (!isOk) throw new Error(`${name}: ${url} was refused`);
-    return headers['session-token'] as string | undefined;
-  };
-  const at = (index: number): string => urls[index % urls.length]!;
-  // One list after another, so that the token of its last add has seen them all.
   await inParallel(32, (user) => user < users, async (user, agent) => {
-    for (let film = 0; film < SHORT_LIST; film++) sessionTokens[user] = await put(`${at(user)}/v1/users/list-${user}/favorites/film-${film}`, agent);
-  });
-  const films = isLongToo ? longLists(users) * LONG_LIST : 0;
-  await inParallel(32, (index) => index < films, async (index, agent) => {
-    await put(`${at(index)}/v1/users/long-${index % longLists(users)}/favorites/film-${index}`, agent);
+    for (let film = 0; film < SHORT_LIST; film++) sessionTokens[user] = await put(agent, server, user, `list-${user}/favorites/film-${film}`);
   });
   return { sessionTokens };
+}
+
+/** One long list for every 20 users. */
+export async function fillLong(server: Server, users: number): Promise<void> {
+  await inParallel(32, (index) => index < longLists(users) * LONG_LIST, async (index, agent) => {
+    await put(agent, server, index, `long-${index % longLists(users)}/favorites/film-${index}`);
+  });
+}
+
+/** The answer's session token. */
+async function put(agent: Agent, { name, urls }: Server, index: number, what: string): Promise<string | undefined> {
+  const { isOk, headers } = await send(agent, { method: 'PUT', url: `${urls[index % urls.length]}/v1/users/${what}` });
+  if (!isOk) throw new Error(`${name}: PUT ${what} was refused`);
+  return headers['session-token'] as string | undefined;
 }
 
 const longLists = (users: number): number => Math.ceil(users / 20);

@@ -20,7 +20,7 @@ const SOURCE = /\.(ts|css|html)$/;
 /** Every file that goes into a build, relative to the root, sorted. */
 function sourceFiles() {
   const files = ['package-lock.json', 'tsconfig.base.json', 'rspack.config.mjs'];
-  for (const folder of ['apps', 'libs', 'bench', 'test/simulation', 'test/support']) {
+  for (const folder of ['apps', 'libs', 'bench', 'test/simulation', 'test/support', 'test/costs']) {
     if (!existsSync(path.join(root, folder))) continue;
     for (const entry of readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !SOURCE.test(entry.name) || entry.name.endsWith('spec.ts')) continue;
@@ -38,7 +38,7 @@ function hashOfSources() {
 
 /** The programs, those that there are: output name to source file, both relative. */
 function programs() {
-  const sources = { 'apps/sim/run': 'test/simulation/run.ts', 'apps/bench/run': 'bench/run.ts', 'apps/bench/hello': 'bench/hello.ts', 'apps/bench/redis-app': 'bench/redis-app.ts' };
+  const sources = { 'apps/sim/run': 'test/simulation/run.ts', 'apps/bench/run': 'bench/run.ts', 'apps/bench/hello': 'bench/hello.ts', 'apps/bench/redis-app': 'bench/redis-app.ts', 'apps/bench/fill-store': 'bench/fill-store.ts' };
   for (const app of readdirSync(path.join(root, 'apps'))) {
     // The console is no program: it runs in a browser, and is built apart.
     if (app === 'console') continue;

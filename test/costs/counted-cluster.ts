@@ -2,12 +2,10 @@
  * A cluster that counts what an operation costs: what each engine is asked for and what passes between the nodes. Counted
  * at the ports, so the figures are the same on every machine; list-costs.long-spec.ts has the times.
  */
-import { tap } from 'rxjs';
-import type { NodeId } from '@app/contracts';
-import type { StoreNode } from '@app/store';
 import { favorites, TestCluster } from '@app/store/testing';
 import type { StorageEngine } from '../../libs/store/src/ports/storage-engine.js';
 import type { Delta } from '../../libs/store/src/core/row/delta.js';
+import { OPERATIONS, Traffic } from './traffic.js';
 
 export interface Cost {
   /** Gets and scans. */
@@ -24,24 +22,25 @@ const NOTHING: Cost = { reads: 0, recordsRead: 0, bytesRead: 0, recordsWritten: 
 
 export class CountedCluster {
   readonly cluster: TestCluster;
+  readonly #traffic: Traffic;
   #cost: Cost = { ...NOTHING };
 
   constructor(replicationFactor: 1 | 3 = 3) {
     const zones = ['a', 'b', 'c'].slice(0, replicationFactor);
     this.cluster = new TestCluster({ seed: 11, zones, replicationFactor });
-    for (const name of this.cluster.nodes) {
-      this.#countEngine(this.cluster.engine(name));
-      this.#countMessages(name as NodeId);
-    }
+    this.#traffic = new Traffic(this.cluster);
+    for (const name of this.cluster.nodes) this.#countEngine(this.cluster.engine(name));
   }
 
   /** What `act` costs, all nodes together, until everything it started has ended. */
   costOf(act: () => void): Cost {
     this.cluster.advance(200);
     this.#cost = { ...NOTHING };
+    this.#traffic.beginAnew();
     act();
     this.cluster.advance(200);
-    return this.#cost;
+    const { messages, bytes } = this.#traffic.of(OPERATIONS);
+    return { ...this.#cost, messages, messageBytes: bytes };
   }
 
   /** Gives deltas to every replica of a user's list, a thousand at a time. */
@@ -81,24 +80,7 @@ export class CountedCluster {
     this.#cost.recordsRead++;
     this.#cost.bytesRead += key.length + (value?.length ?? 0);
   }
-
-  #countMessages(name: NodeId): void {
-    const node = this.cluster.node(name) as { -readonly [K in 'peer']: StoreNode[K] };
-    const { peer } = node;
-    node.peer = (request, context) => {
-      this.#message(request);
-      return peer(request, context).pipe(tap((reply) => this.#message(reply)));
-    };
-  }
-
-  #message(body: object): void {
-    if (!ABOUT_ROWS.has((body as { kind: string }).kind)) return;
-    this.#cost.messages++;
-    for (const value of Object.values(body)) if (value instanceof Uint8Array) this.#cost.messageBytes += value.length;
-  }
 }
 
-/** What passes for an operation; heartbeats and gossip pass whatever is done. */
-const ABOUT_ROWS: ReadonlySet<string> = new Set(['apply', 'applied', 'digest', 'pull', 'pulled', 'push', 'pushed']);
 /** A node's own records, but for hints and entries by token. */
 const isHousekeeping = (key: Uint8Array): boolean => key[0] === 0 && !/^\0(hint|t)\0/.test(Buffer.from(key).toString('latin1'));

@@ -1,7 +1,7 @@
 /** A gateway as a process: reads its settings, connects to the store, listens, and drains when asked to stop. */
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
-import { ADMIN_HOST, adminServer, adminToken, clusterSecrets, faultRoutes } from '@app/admin';
+import { ADMIN_HOST, adminServer, adminToken, clusterSecrets, faultRoutes, loopDelayRoute } from '@app/admin';
 import { ConfigurationRefused, createLogger, gatewayConfiguration } from '@app/config';
 import { connectListStore } from '@app/favorites-client';
 import { systemClock, systemRandom } from '@app/time';
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   if (faults !== null) log.warn('faults can be injected through the admin port: this is not for production');
   const { app, drain, counters, admission, services } = await createGateway(ports);
   admission.lateness.start();
-  const admin = adminServer([adminState(ports, drain, counters, admission), servicesState(services), ...faultRoutes(faults && { links: faults }, log, systemClock)], { token, random: systemRandom, log });
+  const admin = adminServer([adminState(ports, drain, counters, admission), servicesState(services), loopDelayRoute(), ...faultRoutes(faults && { links: faults }, log, systemClock)], { token, random: systemRandom, log });
   await admin.listen({ host: ADMIN_HOST, port: adminPort });
   const besides = await listen(app, { host, port: httpPort });
 

@@ -1,6 +1,7 @@
 /** What every process with an HTTP face shares: the admin port, problem+json, trace ids, and the files that hold secrets. */
 export { ADMIN, ADMIN_HOST, adminServer, type AdminPage, type AdminPorts, type AdminRoute } from './admin-server.js';
 export { faultRoutes, type FaultLog, type InjectableFaults } from './fault-routes.js';
+export { type LoopDelay, loopDelayRoute } from './loop-delay.js';
 export {
   PROBLEM_JSON,
   problemOf,
