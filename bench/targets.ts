@@ -1,7 +1,8 @@
 /**
  * What is measured: servers, each with the processes that count for it and a way to fill it, and loads, each a server and what
- * is asked of it. Lists are filled before anything is measured; adds go to lists of their own, each film new to its list, and
- * lists are read through other gateways than those that they were filled through.
+ * is asked of it. Lists are filled before anything is measured; adds go to lists of their own, and lists are read through other
+ * gateways than those that they were filled through. Each film is new to the list that it is added to, and after the first add
+ * to the gateway no more: a film that it has not met costs it a third call to the store, for the film's genre.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -120,8 +121,9 @@ const longLists = (users: number): number => Math.ceil(users / 20);
 let added = 0;
 
 export const add = ({ urls }: Server, users: number) => (index: number): LoadRequest => {
-  const film = added++;
-  return { method: 'PUT', url: `${urls[index % urls.length]}/v1/users/adds-${film % users}/favorites/film-${film}` };
+  const [user, film] = [added % users, Math.floor(added / users)];
+  added++;
+  return { method: 'PUT', url: `${urls[index % urls.length]}/v1/users/adds-${user}/favorites/film-${film}` };
 };
 
 export const list = ({ urls }: Server, users: number, { sessionTokens }: Filled, level?: 'SESSION') => (index: number): LoadRequest => {

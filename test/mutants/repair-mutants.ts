@@ -86,7 +86,7 @@ export const REPAIR_MUTANTS: readonly Mutant[] = [
     name: 'tree-keeps-the-old-hash',
     breaks: 'C9: the tree kept up write by write is the tree made from the records',
     file: 'libs/store/src/node/row-tree.ts',
-    find: '    this.#toggle(leaf, key, before);\n',
+    find: '      this.#toggle(leaf, key, before);\n',
     replace: '',
     foundBy: TREE_SPEC,
   },

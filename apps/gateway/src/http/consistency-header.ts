@@ -27,12 +27,13 @@ export function levelsOf(header: string | readonly string[] | undefined): AskedL
 }
 
 export function consistencyAchieved(achieved: Achieved): string {
-  const { level, replicas, replicationFactor, zones, versions } = achieved;
+  const { level, replicas, replicationFactor, zones, versions, repaired, hedged, fallback, tokenAhead, sloppy } = achieved;
   const counts = `replicas=${replicas.length}/${replicationFactor}; zones=${zones.join(',')}; versions=${versions}`;
-  const flags = { repaired: achieved.repaired, hedged: achieved.hedged, fallback: achieved.fallback, 'token-ahead': achieved.tokenAhead, sloppy: achieved.sloppy };
-  const said = Object.entries(flags).map(([name, isSo]) => `${name}=${isSo ? 'yes' : 'no'}`);
-  return [level.toLowerCase(), counts, ...said].join('; ');
+  const flags = `repaired=${said(repaired)}; hedged=${said(hedged)}; fallback=${said(fallback)}; token-ahead=${said(tokenAhead)}; sloppy=${said(sloppy)}`;
+  return `${level.toLowerCase()}; ${counts}; ${flags}`;
 }
+
+const said = (isSo: boolean): string => (isSo ? 'yes' : 'no');
 
 /** @param achieved absent when no coordinator answered: then only the gateway is named */
 export function servedBy({ zone, gatewayId }: { readonly zone: string; readonly gatewayId: string }, achieved?: Achieved): string {

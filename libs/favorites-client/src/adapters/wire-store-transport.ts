@@ -88,4 +88,11 @@ export class WireStoreTransport implements StoreTransport {
 }
 
 /** By name too: another node at the same address is another node. */
-const keyOf = (node: NodeAddress): string => `${addressText(node)}/${node.node ?? ''}`;
+function keyOf(node: NodeAddress): string {
+  let key = keys.get(node);
+  if (key === undefined) keys.set(node, (key = `${addressText(node)}/${node.node ?? ''}`));
+  return key;
+}
+
+/** Put together once for each member of a ring, not several times for each request. */
+const keys = new WeakMap<NodeAddress, string>();

@@ -155,9 +155,24 @@ const LOOKED_AT_MAX = 2_000;
 const LOOKED_AT_ONCE = 128;
 
 /** Names a row in memory. */
-export const rowId = ({ table, row }: RowKey): string => `${table}\0${row}`;
+export const rowId = (key: RowKey): string => namesOf(key).id;
 
-export const keysOf = (key: RowKey): RowKeys => new RowKeys(key.table, key.row);
+export const keysOf = (key: RowKey): RowKeys => namesOf(key).keys;
+
+interface RowNames {
+  readonly table: string;
+  readonly row: string;
+  readonly id: string;
+  readonly keys: RowKeys;
+}
+
+/** One operation names its row some ten times, and the next one another row: the last one's names are kept. */
+let last: RowNames | null = null;
+
+function namesOf({ table, row }: RowKey): RowNames {
+  if (last === null || last.row !== row || last.table !== table) last = { table, row, id: `${table}\0${row}`, keys: new RowKeys(table, row) };
+  return last;
+}
 
 export const isCorruption = (error: unknown): boolean => error instanceof TriptychError && error.code === 'STORE_RECORD_CORRUPT';
 

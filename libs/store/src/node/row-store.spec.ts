@@ -13,6 +13,7 @@ import { MemoryRow } from '../testing/memory-row.js';
 import { SimDisk } from '../testing/sim-disk.js';
 import { actorIdFrom } from '../core/causality/dot.js';
 import { takeIn } from './replica.js';
+import { keysOf } from './row-records.js';
 import { RowStore, type Settle } from './row-store.js';
 
 const KEY: RowKey = { table: 'favorites', row: 'ann' };
@@ -183,6 +184,23 @@ describe('[T2] a row is kept decomposed', () => {
     reads.count = 0;
     held.apply(source.add('y', 'p0001x'));
     expect(reads.count).toBeLessThanOrEqual(3);
+  });
+
+  it('reads a first page once, and anew when the row was written or its order index put right', () => {
+    const held = new Held();
+    const made = writer();
+    held.apply(made.add('a'));
+    held.apply(made.add('b'));
+    const reads = countReads(held.engine.engine);
+    expect([held.names(), reads.count]).toEqual([['a', 'b'], 2]);
+    expect([held.names(), reads.count]).toEqual([['a', 'b'], 2]);
+    held.apply(made.add('c'));
+    expect(held.names()).toEqual(['a', 'b', 'c']);
+    const { position, item } = held.rows.page(KEY, 500).items[0]!;
+    held.settled((settle) => held.engine.engine.write([{ key: keysOf(KEY).order(position, item), value: null }], settle));
+    held.settled((settle) => held.rows.rewriteIndexes(KEY, settle));
+    reads.count = 0;
+    expect([held.names(), reads.count]).toEqual([['a', 'b', 'c'], 3]);
   });
 
   it('serves large values, which do not stand in the order index', () => {

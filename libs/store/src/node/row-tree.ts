@@ -1,5 +1,6 @@
 /**
- * The Merkle tree over the rows held here, kept up with every durable change of a row: its old hash out, its new one in.
+ * The Merkle tree over the rows held here, kept up with every durable change of a row: its old hash out, its new one in. The
+ * two are worked out when the tree is next looked at, so a row that was written a hundred times by then is hashed once.
  * An operation that changed nothing changes no header, so it toggles nothing (row model, C9). A row never written and a
  * row that is damaged add nothing.
  *
@@ -16,12 +17,15 @@ import { EMPTY_HASH, firstTokenOf, LEAF_COUNT, leafOf, MerkleTree, rowHash, slot
 import { tokenOf } from '../core/ring/token.js';
 import { HASH_BYTES, xorInto, type RowHasher, type RowHeader } from '../core/row/row-header.js';
 import { tokenIndexKey } from '../core/row/token-index.js';
+import { rowId } from './row-records.js';
 import { isEmpty, type RowStore } from './row-store.js';
 
 /** Rows read at a time, some 3 ms of work, and the pause after them: a million rows take two minutes. */
 const BUILD_ROWS = 256;
 const BUILD_PAUSE_MS = 25;
 const BUILD_RETRY_MS = 1_000;
+/** Rows changed that may wait for the tree to be looked at. */
+const CHANGES_MAX = 4_096;
 
 export interface LeafPage {
   readonly rows: LeafRow[];
@@ -34,6 +38,8 @@ export class RowTree {
   /** Leaves below this one are right, but for the stale ones. */
   #builtCount = 0;
   readonly #stale = new Set<number>();
+  /** Changes of rows in built leaves that are not in the tree yet, by row. */
+  readonly #changes = new Map<string, { readonly key: RowKey; readonly leaf: number; readonly before: RowHeader; after: RowHeader }>();
   /** What a row with this header adds: the header after one write is the one before the next. */
   readonly #hashes = new WeakMap<RowHeader, Uint8Array>();
   #cancelBuild: Cancel;
@@ -60,8 +66,11 @@ export class RowTree {
   /** A change of a row became durable. */
   changed(key: RowKey, before: RowHeader, after: RowHeader, leaf = leafOf(tokenOf(key.table, key.row))): void {
     if (leaf >= this.#builtCount) return;
-    this.#toggle(leaf, key, before);
-    this.#toggle(leaf, key, after);
+    const id = rowId(key);
+    const change = this.#changes.get(id);
+    if (change !== undefined) change.after = after;
+    else this.#changes.set(id, { key, leaf, before, after });
+    if (this.#changes.size >= CHANGES_MAX) this.#hashChanges();
   }
 
   /** What a row adds changed in a way that is not known. */
@@ -171,7 +180,16 @@ export class RowTree {
     if (!this.isReady) this.#cancelBuild = this.clock.after(BUILD_PAUSE_MS, () => this.#build());
   }
 
+  #hashChanges(): void {
+    for (const { key, leaf, before, after } of this.#changes.values()) {
+      this.#toggle(leaf, key, before);
+      this.#toggle(leaf, key, after);
+    }
+    this.#changes.clear();
+  }
+
   #refresh(): void {
+    this.#hashChanges();
     for (const leaf of this.#stale) {
       const keys: RowKey[] = [];
       const hash = new Uint8Array(HASH_BYTES);

@@ -6,6 +6,11 @@
  */
 import { assert, TriptychError } from '@app/contracts';
 
+/** By character code; what is no hex digit makes a byte too large. */
+const NO_DIGIT = 256;
+const HEX_VALUES = new Uint16Array(128).fill(NO_DIGIT);
+for (let digit = 0; digit < 16; digit++) HEX_VALUES[digit.toString(16).charCodeAt(0)] = digit;
+
 export class ByteWriter {
   #buffer: Buffer;
   #length = 0;
@@ -63,10 +68,13 @@ export class ByteWriter {
 
   /** Hex digits as the bytes they stand for; the reader knows how many. @param digits an even number of 0-9 a-f */
   hex(digits: string): void {
+    assert(digits.length % 2 === 0, 'not hex digits: half a byte');
     this.#reserve(digits.length / 2);
-    const written = this.#buffer.write(digits, this.#length, 'hex');
-    assert(2 * written === digits.length, 'not hex digits');
-    this.#length += written;
+    for (let i = 0; i < digits.length; i += 2) {
+      const byte = (HEX_VALUES[digits.charCodeAt(i)] ?? NO_DIGIT) * 16 + (HEX_VALUES[digits.charCodeAt(i + 1)] ?? NO_DIGIT);
+      assert(byte <= 0xff, 'not hex digits');
+      this.#buffer[this.#length++] = byte;
+    }
   }
 
   /** A varint with the count, then the bytes. */

@@ -70,12 +70,13 @@ export class RowKeys {
   }
 
   itemOf(key: Uint8Array): string {
-    return latin1(key.subarray(this.#prefix.length + 1));
+    return latin1(key, this.#prefix.length + 1);
   }
 
   placeOf(key: Uint8Array): { position: string; item: string } {
-    const [position = '', item = ''] = latin1(key.subarray(this.#prefix.length + 1)).split('\0');
-    return { position, item };
+    const place = latin1(key, this.#prefix.length + 1);
+    const end = place.indexOf('\0');
+    return end < 0 ? { position: place, item: '' } : { position: place.slice(0, end), item: place.slice(end + 1) };
   }
 
   #key(kind: number, rest: string): Uint8Array {
@@ -105,6 +106,6 @@ export function nodeKey(name: string): Uint8Array {
 
 export const isNodeKey = (key: Uint8Array): boolean => key[0] === 0 && OWN_RECORDS.some((name) => latin1(key.subarray(1, 1 + name.length)) === name);
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+function latin1(bytes: Uint8Array, start = 0): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, bytes.byteLength - start).toString('latin1');
 }
