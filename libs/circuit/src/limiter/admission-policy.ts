@@ -6,11 +6,13 @@ import type { LimitPolicy } from './concurrency-limit.js';
  * For the requests of one gateway, a mean of a few to some tens of milliseconds each. 100 ms are fine whatever the baseline is:
  * nobody notices them, and requests in company are cheaper (writes share a sync, messages a packet; a whole cluster on one core
  * served a fifth more with 96 in flight than with 48). Twice the baseline, as latencies of a mix vary by as much; a mean of 100
- * ms is a store that is full, whatever was measured. Never above 512, which at 1,000 requests a second is half a second.
+ * ms is a store that is full, whatever was measured. Never above 512, which at 1,000 requests a second is half a second; never
+ * below 24: with fewer, three gateways leave a cluster on one core idle at times, and one that has just started, and is slow,
+ * refuses what a page or two ask at once.
  */
 export const gatewayLimit: LimitPolicy = Object.freeze({
   initial: 32,
-  min: 8,
+  min: 24,
   max: 512,
   windowMs: 100,
   windowSamples: 10,
