@@ -1,7 +1,7 @@
 /**
  * Which requests are begun, when more come than can be served: writes before reads before prefetches, as many at once as the
  * store answers in its own time (libs/circuit has the limiter and the lines), and none while the process itself is late. Twice
- * asked: when the head has come, before anything is spent on the body, whether there is any hope; and when the body is there,
+ * asked: when the head has come, before anything is spent on the request, whether there is any hope (early-refusal.ts); and when the body is there,
  * for a permit, which a device that sends slowly would otherwise hold for nothing. It is given back when the response is
  * closed, however that comes about.
  *
@@ -11,9 +11,11 @@
  * A refusal must cost far less than an answer, or refusing is what a flood makes a gateway do: errors are made beforehand, no
  * exception passes through Nest, and Retry-After tells devices to stay away for a while, each for another.
  */
-import { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { type AdmissionPolicy, type AdmissionPriority, AdmissionQueue, type AdmissionRefusal, type AdmissionState, gatewayAdmission, type Visit, type VisitEnd } from '@app/circuit';
+import { problemOf } from '@app/admin';
 import { TriptychError } from '@app/contracts';
 import type { Clock, Random } from '@app/time';
 import { LoopLateness } from './loop-lateness.js';
@@ -39,6 +41,17 @@ export const steadyGateway: GatewayAdmissionPolicy = Object.freeze({
   streamsMax: 10_000,
   retryAfterSeconds: Object.freeze([1, 3] as const),
 });
+
+export interface HeadRefusal {
+  /** Whole seconds. */
+  readonly retryAfter: string;
+  /** problem+json */
+  readonly bodyFor: (traceId: string) => Buffer;
+}
+
+const LIMITED = '/v1/';
+const STREAM = /\/favorites\/events(?:\?|$)/;
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 type Why = AdmissionRefusal | 'late' | 'streams';
 
@@ -70,6 +83,7 @@ export class Admission {
   readonly #streams = { open: 0, refused: 0 };
   readonly #heard = new WeakSet<Socket>();
   readonly #errors: Readonly<Record<AdmissionPriority, Readonly<Record<Why, TriptychError>>>>;
+  readonly #bodies: Readonly<Record<AdmissionPriority, Readonly<Record<Why, (traceId: string) => Buffer>>>>;
 
   constructor(
     private readonly ports: AdmissionPorts,
@@ -78,31 +92,21 @@ export class Admission {
     this.#queue = new AdmissionQueue(policy.queue, ports.clock);
     this.lateness = new LoopLateness(ports.clock, policy.lateForMs);
     const errorsOf = (priority: AdmissionPriority) => Object.fromEntries(WHYS.map((why) => [why, refusalError(priority, why)])) as Record<Why, TriptychError>;
+    const bodiesOf = (priority: AdmissionPriority) => Object.fromEntries(WHYS.map((why) => [why, bodyOf(refusalError(priority, why))])) as Record<Why, (traceId: string) => Buffer>;
+    this.#bodies = { write: bodiesOf('write'), read: bodiesOf('read'), prefetch: bodiesOf('prefetch') };
     this.#errors = { write: errorsOf('write'), read: errorsOf('read'), prefetch: errorsOf('prefetch') };
   }
 
   /** Stands before a route that asks the store; other routes it leaves alone. To be called as Fastify learns of each. */
   guard(route: RouteOptions, filter: ProblemFilter): void {
-    if (!route.url.startsWith('/v1/')) return;
-    const isWrite = [route.method].flat().some((method) => !['GET', 'HEAD', 'OPTIONS'].includes(method));
+    if (!route.url.startsWith(LIMITED)) return;
     const isStream = route.url.endsWith('/events');
-    const priorityOf = (request: FastifyRequest): AdmissionPriority => (isWrite ? 'write' : isPrefetch(request) ? 'prefetch' : 'read');
     const refuse = (request: FastifyRequest, reply: FastifyReply, priority: AdmissionPriority, why: Why): void => {
       void reply.header('retry-after', this.#retryAfter());
       filter.refuse(this.#errors[priority][why], request, reply);
     };
-    const atHead = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-      if (this.#isFirstOf(request.raw.socket)) whenStillThere(request, () => judge(request, reply, done));
-      else judge(request, reply, done);
-    };
-    const judge = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-      const priority = priorityOf(request);
-      const why = this.#hopeless(priority, isStream);
-      if (why === null) done();
-      else refuse(request, reply, priority, why);
-    };
     const atBody = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-      const priority = priorityOf(request);
+      const priority = priorityOfHead(request.raw);
       request.arrivedMs = this.ports.clock.monotonicMs();
       const deadlineMs = request.arrivedMs + patienceOf(request, this.ports.requestTimeoutMs);
       const visit = this.#queue.enter(priority, deadlineMs, (why) => {
@@ -113,19 +117,32 @@ export class Admission {
       raw.once('close', () => visit.leave(raw.writableFinished ? endOf(raw.statusCode) : 'left'));
       if (isStream) this.#followStream(reply, visit);
     };
-    route.onRequest = [...[route.onRequest ?? []].flat(), atHead];
     route.preValidation = [...[route.preValidation ?? []].flat(), atBody];
+  }
+
+  /** Whether it asks the store, as far as its path says: the rest is never refused. */
+  isLimited({ url = '' }: IncomingMessage): boolean {
+    return url.startsWith(LIMITED);
+  }
+
+  /** Nothing has been asked on this connection before. True once. */
+  isFirstOf(socket: Socket): boolean {
+    if (this.#heard.has(socket)) return false;
+    this.#heard.add(socket);
+    return true;
+  }
+
+  /** Of a request of which no more than the head is there: null while there is hope. */
+  refusalAtHead(request: IncomingMessage): HeadRefusal | null {
+    if (!this.isLimited(request)) return null;
+    const priority = priorityOfHead(request);
+    const why = this.#hopeless(priority, STREAM.test(request.url!));
+    if (why === null) return null;
+    return { retryAfter: String(this.#retryAfter()), bodyFor: this.#bodies[priority][why] };
   }
 
   state(): GatewayAdmissionState {
     return { ...this.#queue.state(), latenessMs: this.lateness.latenessMs, refusedLate: { ...this.#refusedLate }, streams: { ...this.#streams } };
-  }
-
-  /** Nothing has been asked on this connection before. */
-  #isFirstOf(socket: Socket): boolean {
-    if (this.#heard.has(socket)) return false;
-    this.#heard.add(socket);
-    return socket instanceof Socket;
   }
 
   /** Why somebody who comes now would be refused whatever follows; null while there is hope. */
@@ -174,16 +191,16 @@ function refusalError(priority: AdmissionPriority, why: Why): TriptychError {
   return new TriptychError('GATEWAY_OVERLOADED', WHAT[why], { priority, why });
 }
 
-/**
- * A device that waited too long to be accepted has hung up by now, and its request is read all the same; that it has hung up is
- * read in the next turn of the event loop. So two ends of turns are waited for, and nobody works for who is gone.
- */
-function whenStillThere({ raw }: FastifyRequest, then: () => void): void {
-  setImmediate(() =>
-    setImmediate(() => {
-      if (!raw.socket.destroyed) then();
-    }),
-  );
+/** Cut in two where the trace id goes: an id needs no escaping. */
+function bodyOf(error: TriptychError): (traceId: string) => Buffer {
+  const mark = ' the trace id ';
+  const [before, after] = JSON.stringify(problemOf(error, 503, mark)).split(mark);
+  return (traceId) => Buffer.from(`${before}${traceId}${after}`);
+}
+
+function priorityOfHead(request: IncomingMessage): AdmissionPriority {
+  if (!READS.has(request.method!)) return 'write';
+  return isPrefetch(request) ? 'prefetch' : 'read';
 }
 
 /** What an answer says of how much fits: a mistake or a refusal further in comes early, or late, for other reasons. */

@@ -15,6 +15,7 @@ import type { GatewayPorts } from '../gateway-ports.js';
 import type { Admission } from './admission.js';
 import { servedBy } from './consistency-header.js';
 import type { Drain } from './drain.js';
+import { refuseEarly } from './early-refusal.js';
 import { KnownRoutes } from './known-routes.js';
 import type { ProblemFilter } from './problem.filter.js';
 import { logRequest } from './request-log.js';
@@ -66,6 +67,7 @@ export function httpAdapter(ports: GatewayPorts, filter: ProblemFilter, drain: D
     admission.guard(route, filter);
   });
   const gateway = servedBy(ports);
+  refuseEarly(server.server, { admission, counters, traceIdOf, servedBy: gateway });
   server.addHook('onRequest', (request, reply, done) => {
     request.arrivedMs = ports.clock.monotonicMs();
     counters.follow(reply.raw);

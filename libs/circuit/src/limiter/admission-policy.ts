@@ -28,9 +28,9 @@ export const gatewayLimit: LimitPolicy = Object.freeze({
  * A quarter of a second takes up what a page or a restart sends at once; in a flood 50 ms keep the permits busy and the answers
  * early. Longer waits lose more than they win: with what a request takes when all permits are out they come near a device's
  * second, and devices that hang up come back with new connections, which cost more than requests. In
- * a line that stands sixteen are what a turn of the event loop can call in; more would be refused later, and for more.
+ * a line that stands eight are what a turn of the event loop can call in; more would be refused later, and for more.
  */
-const line: LinePolicy = Object.freeze({ length: 256, standingLength: 16, burstWaitMs: 250, standingWaitMs: 50 });
+const line: LinePolicy = Object.freeze({ length: 256, standingLength: 8, burstWaitMs: 250, standingWaitMs: 50 });
 
 export const gatewayAdmission: AdmissionPolicy = Object.freeze({
   limit: gatewayLimit,
