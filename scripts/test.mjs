@@ -1,13 +1,14 @@
 /**
  * `npm test` and `npm run test:long`: sets up, runs every stage of the suite named, says how long each took, and ends
- * with the one line `N passed, N failed`. A failing stage does not hide the next: all run, and all are summed. Lint,
- * type check and build count as one check each, a test as one.
+ * with what failed, each with the first line of why, and the one line `N passed, N failed`. A failing stage does not hide
+ * the next: all run, and all are summed. Lint, type check and build count as one check each, a test as one.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { environment, pinnedNode, root, SetupRefused, setUp } from './setup.mjs';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -65,6 +66,20 @@ export function tally(report, exitCode) {
   return { passed: report.numPassedTests, failed: failed === 0 && exitCode !== 0 ? 1 : failed };
 }
 
+/** What failed in a vitest report, a text each: where, which test, and the first line of why. */
+export function failuresOf(report) {
+  if (report === null) return [];
+  const why = (message = '') => stripVTControlCharacters(message).split('\n', 1)[0].slice(0, 300);
+  return report.testResults
+    .filter(({ status }) => status === 'failed')
+    .flatMap(({ name, message, assertionResults }) => {
+      const file = path.relative(root, name);
+      const failed = assertionResults.filter(({ status }) => status === 'failed');
+      if (failed.length === 0) return [`${file}: ${why(message)}`];
+      return failed.map(({ fullName, failureMessages }) => `${file}: ${fullName.trim()}: ${why(failureMessages[0])}`);
+    });
+}
+
 const vitest =
   (configuration, more = {}, folders = []) =>
   async () => {
@@ -78,12 +93,12 @@ const vitest =
     );
     const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
     rmSync(reports, { recursive: true });
-    return tally(report, exitCode);
+    return { ...tally(report, exitCode), failures: failuresOf(report) };
   };
 
 /**
  * A stage has a name, what it runs, and for tests the configuration that says which.
- * @typedef {{ name: string, configuration?: string, run: () => Promise<{ passed: number, failed: number }> }} Stage
+ * @typedef {{ name: string, configuration?: string, run: () => Promise<{ passed: number, failed: number, failures?: string[] }> }} Stage
  */
 const tests = (name, configuration, more, folders) => ({ name, configuration, run: vitest(configuration, more, folders) });
 
@@ -121,10 +136,10 @@ async function main() {
   for (const { name, run: stage } of SUITES[process.argv[2]]) {
     console.log(`\n== ${name}`);
     const beganMs = performance.now();
-    const { passed, failed } = await stage();
+    const { passed, failed, failures = [] } = await stage();
     const line = `${failed === 0 ? 'ok    ' : 'FAILED'}  ${name}: ${passed} passed, ${failed} failed, ${((performance.now() - beganMs) / 1000).toFixed(1)} s`;
     console.log(`== ${line}`);
-    summary.push(line);
+    summary.push(line, ...failures.map((failure) => `        ${failure}`));
     total.passed += passed;
     total.failed += failed;
   }

@@ -63,9 +63,17 @@ export const COORDINATION_MUTANTS: readonly Mutant[] = [
     name: 'counter-from-the-row-alone',
     breaks: 'one operation, one dot: a prepared dot is spent when it is handed out',
     file: 'libs/store/src/node/dot-minter.ts',
-    find: 'Math.max(context.highest(this.#actor), this.#prepared.get(rowId) ?? 0) + 1',
+    find: 'Math.max(context.highest(this.#actor), this.#prepared.get(id) ?? 0) + 1',
     replace: 'context.highest(this.#actor) + 1',
     foundBy: COORDINATOR_SPEC,
+  },
+  {
+    name: 'dot-forgotten-before-it-is-on-disk',
+    breaks: 'one operation, one dot: also where the disk fails under a write of this row',
+    file: COORDINATOR,
+    find: '      write.start();\n',
+    replace: '      write.start();\n      this.ports.minter.durable(request, this.ports.rows.latestHeader(request).context);\n',
+    foundBy: 'libs/store/src/node/disk-trouble.spec.ts',
   },
   {
     name: 'move-writes-the-cell',

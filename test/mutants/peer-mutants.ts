@@ -142,7 +142,7 @@ export const PEER_MUTANTS: readonly Mutant[] = [
     name: 'a-late-look-judges',
     breaks: 'D: a node that stood still suspects itself first',
     file: 'libs/store/src/node/silence-watch.ts',
-    find: '      if (lateMs >= LATE_MS) return stoodStill(lateMs);\n',
+    find: '      if (lateMs >= STOOD_STILL_MS) return stoodStill(lateMs);\n',
     replace: '',
     foundBy: 'libs/store/src/node/silence-watch.spec.ts',
   },

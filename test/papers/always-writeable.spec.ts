@@ -4,9 +4,9 @@
  * nodes", and decentralisation: while any one zone is lost, in any way, every add that a device makes is acknowledged, and is there.
  */
 import { describe, expect, it } from 'vitest';
-import { testCluster, type TestCluster } from '@app/store/testing';
+import { codeOf, testCluster, type TestCluster } from '@app/store/testing';
 import { Gateway } from './gateway.js';
-import { areEqual, codeOf, cut, nodesIn, users } from './schedule.js';
+import { areEqual, cut, nodesIn, users } from './schedule.js';
 
 const ZONES = ['a', 'b', 'c'];
 const ADDS = 40;

@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { PROBLEMS } from '@app/admin';
 import { ERRORS, type ErrorCode, type ListReply } from '@app/contracts';
 import { TABLES, VALUE_MAX_BYTES } from '@app/store';
-import { addOf, testCluster, type TestCluster } from '@app/store/testing';
-import { codeOf, ended } from './schedule.js';
+import { addOf, codeOf, testCluster, type TestCluster } from '@app/store/testing';
+import { ended } from './schedule.js';
 
 /** Messages between nodes while something is done, by kind, answers not counted. */
 function messagesOf(cluster: TestCluster, act: () => void): Record<string, number> {

@@ -5,11 +5,11 @@
  * what bounds a context is who may write in it: replicas, one actor for each of their incarnations, and never a client.
  */
 import { describe, expect, it } from 'vitest';
-import { favorites, MemoryRow, testCluster } from '@app/store/testing';
+import { codeOf, favorites, MemoryRow, testCluster } from '@app/store/testing';
 import { ByteWriter } from '../../libs/store/src/core/codec/byte-writer.js';
 import { actorIdFrom, type ActorId } from '../../libs/store/src/core/causality/dot.js';
 import type { RowKnowledge } from '../../libs/store/src/core/row/causal-map.js';
-import { areEqual, codeOf } from './schedule.js';
+import { areEqual } from './schedule.js';
 import { UnionCart } from './union-cart.js';
 
 const TRUNCATE_AT = 15;

@@ -5,12 +5,12 @@
  */
 import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { testCluster, type TestCluster, type TestClusterOptions } from '@app/store/testing';
+import { codeOf, testCluster, type TestCluster, type TestClusterOptions } from '@app/store/testing';
 import { SeededRandom } from '@app/time';
 import { SCRUB_SETTINGS } from '../../libs/store/src/node/scrubber.js';
 import { SimWire } from '../../libs/wire/src/testing/sim-wire.js';
 import { LastWriterWins } from './last-writer-wins.js';
-import { areEqual, codeOf, print } from './schedule.js';
+import { areEqual, print } from './schedule.js';
 
 const FILMS = ['x', 'y', 'z'];
 

@@ -5,8 +5,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { TABLES } from '@app/store';
-import { addOf, testCluster, type TestCluster } from '@app/store/testing';
-import { areEqual, codeOf, ended, preparedAdd, print } from './schedule.js';
+import { addOf, codeOf, testCluster, type TestCluster } from '@app/store/testing';
+import { areEqual, ended, preparedAdd, print } from './schedule.js';
 
 const LARGE = 60_000;
 const OLD = 'o'.repeat(LARGE);

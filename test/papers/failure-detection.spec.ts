@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { nodeId } from '@app/contracts';
-import { favorites, testCluster, type TestCluster } from '@app/store/testing';
-import { codeOf, cut, print, users } from './schedule.js';
+import { codeOf, favorites, testCluster, type TestCluster } from '@app/store/testing';
+import { cut, print, users } from './schedule.js';
 
 const stateAt = (cluster: TestCluster, at: string, peer: string): string => cluster.node(at).stats().peers[nodeId(peer)]!.state;
 

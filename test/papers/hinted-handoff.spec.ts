@@ -6,8 +6,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CommitReply } from '@app/contracts';
 import { TABLES } from '@app/store';
-import { testCluster, type TestCluster } from '@app/store/testing';
-import { areEqual, codeOf, ended, nodesIn, preparedAdd, users } from './schedule.js';
+import { codeOf, testCluster, type TestCluster } from '@app/store/testing';
+import { areEqual, ended, nodesIn, preparedAdd, users } from './schedule.js';
 
 const WRITES = 240;
 

@@ -5,8 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import { nodeId } from '@app/contracts';
 import { tokenOf, TokenRing } from '@app/store';
-import { testCluster, type TestCluster } from '@app/store/testing';
-import { areEqual, codeOf, users } from './schedule.js';
+import { codeOf, testCluster, type TestCluster } from '@app/store/testing';
+import { areEqual, users } from './schedule.js';
 
 const membersKnownTo = (cluster: TestCluster, name: string): string[] => cluster.node(name).members.membership!.members.map(({ node }) => node);
 

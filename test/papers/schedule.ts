@@ -1,21 +1,11 @@
 /** What the tests of claims share: how to cut a network in parts, how an attempt ended, and whether replicas agree. */
 import { expect, vi } from 'vitest';
-import type { PrepareReply, TriptychError } from '@app/contracts';
+import type { PrepareReply } from '@app/contracts';
 import { HINT_SETTINGS } from '../../libs/store/src/node/hinted-handoff.js';
-import { addOf, type OperationOptions, type Pending, type TestCluster } from '@app/store/testing';
+import { addOf, codeOf, type OperationOptions, type Pending, type TestCluster } from '@app/store/testing';
 
 /** Whole clusters, on a machine that may be busy with others. */
 vi.setConfig({ testTimeout: 60_000 });
-
-/** How an act ended: 'none' where it was answered, else the code of its error. */
-export function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    return (error as TriptychError).code;
-  }
-  return 'none';
-}
 
 /** Leaves what a replica missed to reads and anti-entropy. */
 export const NO_HINTS = { ...HINT_SETTINGS, maxBytes: 0 };

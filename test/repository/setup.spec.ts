@@ -1,6 +1,7 @@
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isInstalled, requirePinnedNode, requireSupportedNode, SetupRefused } from '../../scripts/setup.mjs';
-import { tally } from '../../scripts/test.mjs';
+import { failuresOf, tally } from '../../scripts/test.mjs';
 import { readSource } from './source-tree.js';
 
 describe('what must hold before anything runs', () => {
@@ -77,5 +78,14 @@ describe('the sum at the end of npm test', () => {
     expect(tally(report(3, 1, failed, broken), 1)).toEqual({ passed: 3, failed: 2 });
     expect(tally(report(3, 0), 1)).toEqual({ passed: 3, failed: 1 });
     expect(tally(null, 1)).toEqual({ passed: 0, failed: 1 });
+  });
+
+  it('names what failed and why, in a line each', () => {
+    const name = path.resolve('libs/x.spec.ts');
+    const tests = [{ status: 'passed', fullName: 'a' }, { status: 'failed', fullName: ' b is 1 ', failureMessages: ['\u001b[31mAssertionError: 2\u001b[0m\n    at x.ts:1'] }];
+    expect(failuresOf(report(1, 1, { name, status: 'failed', message: '', assertionResults: tests }))).toEqual(['libs/x.spec.ts: b is 1: AssertionError: 2']);
+    expect(failuresOf(report(0, 0, { name, status: 'failed', message: 'no such module\nat y', assertionResults: [] }))).toEqual(['libs/x.spec.ts: no such module']);
+    expect(failuresOf(report(1, 0, { name, status: 'passed', assertionResults: [] }))).toEqual([]);
+    expect(failuresOf(null)).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@
  * that is a CANCEL each.
  */
 import { InvariantViolation, type NodeId, TriptychError } from '@app/contracts';
-import type { HedgeBudget } from '@app/store';
+import { type HedgeBudget, STOOD_STILL_MS } from '@app/store';
 import type { Cancel, Clock } from '@app/time';
 import { Observable, type Subscriber, Subscription } from 'rxjs';
 import { type Attempt, type AttemptPolicy, type GiveUp, mayBeApplied, meaningOf, nextStep } from './attempt-plan.js';
@@ -74,9 +74,6 @@ export function runAttempts<T>(run: AttemptRun<T>, surroundings: AttemptSurround
     going.step();
   });
 }
-
-/** A timer that ran so late found this process standing still, ms. */
-const LATE_MS = 20;
 
 /** It says, by its silence or in words, that nodes may be out of reach. */
 const isDoubtful = ({ startedAtMs, failure }: Attempt, beforeMs: number): boolean =>
@@ -148,7 +145,7 @@ class Going<T> {
     } else if (next.kind === 'wait') {
       this.#cancelTimer = surroundings.clock.after(next.untilMs - nowMs, () => {
         const lateMs = surroundings.clock.monotonicMs() - next.untilMs;
-        if (lateMs >= LATE_MS) reach.stoodStill(lateMs);
+        if (lateMs >= STOOD_STILL_MS) reach.stoodStill(lateMs);
         this.#cancelTimer = null;
         this.#candidates = null;
         this.step();

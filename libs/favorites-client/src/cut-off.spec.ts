@@ -4,13 +4,10 @@
  */
 import type { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { CircuitRegistry, ownCircuit, storeRead, storeWrite } from '@app/circuit';
-import { type CallContext, type ConsistencyLevel, type ListReply, type Operation, TriptychError, zoneId } from '@app/contracts';
-import { favorites, TestCluster } from '@app/store/testing';
-import { SeededRandom } from '@app/time';
+import { type ConsistencyLevel, type ListReply, type Operation, TriptychError } from '@app/contracts';
+import { favorites } from '@app/store/testing';
 import type { PendingWrite } from './list-store.js';
-import { defaultListStorePolicy, ReplicatedListStore } from './replicated-list-store.js';
-import { ClusterTransport } from './testing/cluster-transport.js';
+import { ZoneA } from './testing/zone-a.js';
 import { UncertainWrite } from './uncertain-write.js';
 
 const ADD: Operation = { kind: 'add', value: Uint8Array.of(1) };
@@ -24,41 +21,21 @@ interface Outcome {
   readonly pending?: PendingWrite;
 }
 
-/** Zone a: a gateway and its node. */
-class ZoneA {
-  readonly cluster = new TestCluster({ seed: 11 });
-  readonly transport = new ClusterTransport(this.cluster);
-  readonly store: ReplicatedListStore;
+/** Zone a, with five films that everybody has. */
+class Zone extends ZoneA {
   #films = 0;
 
   constructor() {
-    const { transport, cluster } = this;
-    const { clock } = cluster;
-    const circuits = new CircuitRegistry({ 'store-read': storeRead, 'store-write': storeWrite }, (name, policy) => ownCircuit(name, policy, clock));
-    const options = { nodeName: 'gateway', zone: zoneId('zone-a'), transport, circuits, clock, random: new SeededRandom(3), policy: defaultListStorePolicy };
-    this.store = new ReplicatedListStore({ seeds: cluster.ring.members, ...options });
-    this.store.start();
-    cluster.advance(10);
-    this.store.stop();
+    super();
     for (let film = 0; film < 5; film++) expect(this.now(this.write(`old-${film}`, ADD)).said).toBe('QUORUM');
-    cluster.advance(7_000);
-  }
-
-  cutOff(): void {
-    this.cluster.isolate('a1');
-    for (const node of ['b1', 'c1']) this.transport.stop(node);
-  }
-
-  heal(): void {
-    this.cluster.heal();
-    for (const node of ['b1', 'c1']) this.transport.goOn(node);
+    this.cluster.advance(7_000);
   }
 
   list = (level: ConsistencyLevel = 'QUORUM', fallback?: ConsistencyLevel): Observable<ListReply> =>
-    this.store.list({ ...favorites('ann'), level, limit: 100, ...(fallback && { fallback }) }, this.#context());
+    this.store.list({ ...favorites('ann'), level, limit: 100, ...(fallback && { fallback }) }, this.contextOf());
 
   write = (item = `film-${this.#films++}`, operation = ADD, fallback?: ConsistencyLevel, pending?: PendingWrite): Observable<unknown> =>
-    this.store.write({ ...favorites('ann'), level: 'QUORUM', item, operation, ...(fallback && { fallback }), ...(pending && { pending }) }, this.#context());
+    this.store.write({ ...favorites('ann'), level: 'QUORUM', item, operation, ...(fallback && { fallback }), ...(pending && { pending }) }, this.contextOf());
 
   /** Begun now; what became of it is read later. */
   begin(call$: Observable<unknown>): { outcome: Outcome | null } {
@@ -81,13 +58,9 @@ class ZoneA {
     this.cluster.clock.runUntil(() => begun.outcome !== null, 5_000);
     return begun.outcome!;
   }
-
-  #context(): CallContext {
-    return { deadlineMs: this.cluster.clock.monotonicMs() + 2_000, traceId: 't', priority: 'write', principal: { kind: 'device', name: 'ann' } };
-  }
 }
 
-const REQUESTS: Record<string, (zone: ZoneA) => Observable<unknown>> = {
+const REQUESTS: Record<string, (zone: Zone) => Observable<unknown>> = {
   'a list': (zone) => zone.list(),
   'a linearizable list': (zone) => zone.list('LINEARIZABLE'),
   'an add': (zone) => zone.write(),
@@ -102,7 +75,7 @@ describe('a zone that is cut off', () => {
     const allowed = name.includes('one replica') ? ['ONE instead'] : ['STORE_QUORUM_UNAVAILABLE', ...(name === 'an add' ? ['STORE_WRITE_UNCERTAIN'] : [])];
 
     it('is answered in time when it is the first of all', () => {
-      const zone = new ZoneA();
+      const zone = new Zone();
       zone.cutOff();
       const { said, tookMs } = zone.now(request(zone));
       expect(allowed).toContain(said);
@@ -111,7 +84,7 @@ describe('a zone that is cut off', () => {
 
     it('is answered in time at any moment of the cut, at much traffic and little', () => {
       for (const gapMs of [7, 90, 1_100]) {
-        const zone = new ZoneA();
+        const zone = new Zone();
         zone.cutOff();
         const begun: { outcome: Outcome | null }[] = [];
         for (let passedMs = 0; passedMs < 6_000; passedMs += gapMs) {
@@ -126,7 +99,7 @@ describe('a zone that is cut off', () => {
 
     it('succeeds within 500 ms of its being healed', () => {
       for (const cutMs of [50, 700, 5_000, 30_000]) {
-        const zone = new ZoneA();
+        const zone = new Zone();
         zone.cutOff();
         for (let passedMs = 0; passedMs < cutMs; passedMs += 50) {
           zone.begin(request(zone));
@@ -142,7 +115,7 @@ describe('a zone that is cut off', () => {
   });
 
   it('refuses a write before it has an effect, as soon as it can know', () => {
-    const zone = new ZoneA();
+    const zone = new Zone();
     zone.cutOff();
     zone.now(zone.list());
     expect(zone.now(zone.write('x', ADD)).said).toBe('STORE_QUORUM_UNAVAILABLE');
@@ -150,7 +123,7 @@ describe('a zone that is cut off', () => {
   });
 
   it('gives the delta of a write that it cannot tell the outcome of, which is in effect once carried on with elsewhere, and once', () => {
-    const zone = new ZoneA();
+    const zone = new Zone();
     zone.cutOff();
     const { said, pending } = zone.now(zone.write('x', ADD));
     expect([said, pending?.item]).toEqual(['STORE_WRITE_UNCERTAIN', 'x']);
@@ -167,7 +140,7 @@ describe('a zone that is cut off', () => {
 
 describe('who is only slow is not cut off', () => {
   /** All requests begun over 6 s, one every 25 ms; what was said other than success. */
-  function troublesOf(zone: ZoneA): string[] {
+  function troublesOf(zone: Zone): string[] {
     const begun: { outcome: Outcome | null }[] = [];
     for (let passedMs = 0; passedMs < 6_000; passedMs += 25) {
       for (const request of [zone.list(), zone.write()]) begun.push(zone.begin(request));
@@ -178,7 +151,7 @@ describe('who is only slow is not cut off', () => {
   }
 
   it('a zone whose messages take ten times as long', () => {
-    const zone = new ZoneA();
+    const zone = new Zone();
     const { network } = zone.cluster;
     for (const other of ['b1', 'c1']) {
       network.degrade('a1', other, { latencyMs: [10, 20], loss: 0, duplication: 0 });
@@ -188,7 +161,7 @@ describe('who is only slow is not cut off', () => {
   });
 
   it('both other replicas, whose every answer takes a quarter of a second, but not their signs of life', () => {
-    const zone = new ZoneA();
+    const zone = new Zone();
     const { network } = zone.cluster;
     const { clock } = zone.cluster;
     // Disks that are slow; the processes are not.
@@ -206,7 +179,7 @@ describe('who is only slow is not cut off', () => {
   });
 
   it('a link that has been losing packets: what that usually takes is waited for', () => {
-    const zone = new ZoneA();
+    const zone = new Zone();
     const { network } = zone.cluster;
     const stall = (forMs: number): void => {
       network.hold = ({ from, to }) => from === 'a1' || to === 'a1';

@@ -1,57 +1,33 @@
 /** Levels, fallbacks and sessions of the client, over the production nodes in virtual time. The client is in zone a. */
 import type { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { CircuitRegistry, ownCircuit, storeRead, storeWrite } from '@app/circuit';
-import { type CallContext, type ConsistencyLevel, type ListReply, type Operation, type RowReply, zoneId } from '@app/contracts';
-import { favorites, TestCluster } from '@app/store/testing';
-import { SeededRandom } from '@app/time';
+import type { ConsistencyLevel, ListReply, Operation, RowReply } from '@app/contracts';
+import { favorites } from '@app/store/testing';
 import type { WriteFailure } from './list-store.js';
-import { defaultListStorePolicy, ReplicatedListStore } from './replicated-list-store.js';
 import { SessionToken } from './session-token.js';
-import { ClusterTransport } from './testing/cluster-transport.js';
+import { ZoneA } from './testing/zone-a.js';
 
 const ADD: Operation = { kind: 'add', value: Uint8Array.of(1) };
 const REMOVE: Operation = { kind: 'remove' };
 const SECRETS = [{ id: 'k1', key: Buffer.from('a cluster secret of 32 bytes ...') }];
 
-class Device {
-  readonly cluster = new TestCluster({ seed: 11 });
-  readonly transport = new ClusterTransport(this.cluster);
-  readonly store: ReplicatedListStore;
+class Device extends ZoneA {
   /** As it travels in a header. */
   token = SessionToken.EMPTY.seal('ann', SECRETS);
   last: RowReply | undefined;
   tookMs = 0;
 
-  constructor() {
-    const { clock } = this.cluster;
-    const circuits = new CircuitRegistry({ 'store-read': storeRead, 'store-write': storeWrite }, (name, policy) => ownCircuit(name, policy, clock));
-    const { transport } = this;
-    const options = { nodeName: 'gateway', zone: zoneId('zone-a'), transport, circuits, clock, random: new SeededRandom(3), policy: defaultListStorePolicy };
-    this.store = new ReplicatedListStore({ seeds: this.cluster.ring.members, ...options });
-    this.store.start();
-    this.cluster.advance(10);
-    this.store.stop();
-  }
-
   list(level: ConsistencyLevel, fallback?: ConsistencyLevel, timeoutMs?: number): string[] {
-    const reply = this.#run<ListReply>(this.store.list({ ...this.#request(level, fallback), limit: 500 }, this.#context(timeoutMs)));
+    const reply = this.#run<ListReply>(this.store.list({ ...this.#request(level, fallback), limit: 500 }, this.contextOf(timeoutMs)));
     return reply.items.map(({ item }) => item);
   }
 
   write(item: string, operation: Operation, level: ConsistencyLevel, fallback?: ConsistencyLevel): void {
-    this.#run(this.store.write({ ...this.#request(level, fallback), item, operation }, this.#context()));
+    this.#run(this.store.write({ ...this.#request(level, fallback), item, operation }, this.contextOf()));
   }
 
-  /** Zone a on its own: its node and its gateway reach nobody, and hear nothing of that. */
-  cutOff(): void {
-    this.cluster.isolate('a1');
-    for (const node of ['b1', 'c1']) this.transport.stop(node);
-  }
-
-  heal(): void {
-    this.cluster.heal();
-    for (const node of ['b1', 'c1']) this.transport.goOn(node);
+  override heal(): void {
+    super.heal();
     this.cluster.advance(10_000);
   }
 
@@ -70,10 +46,6 @@ class Device {
     if (seen !== undefined) this.token = SessionToken.open(this.token, 'ann', SECRETS).after(favorites('ann'), seen).seal('ann', SECRETS);
     this.last = begun.result;
     return begun.result;
-  }
-
-  #context(timeoutMs = 2_000): CallContext {
-    return { deadlineMs: this.cluster.clock.monotonicMs() + timeoutMs, traceId: 't', priority: 'write', principal: { kind: 'device', name: 'ann' } };
   }
 }
 

@@ -19,6 +19,7 @@ describe('a placed ring', () => {
 
   it('knows its members, their regions, and what a level needs', () => {
     expect(ring.member(nodeId('b2'))).toBe(reply.members[3]);
+    expect(ring.find(nodeId('d1'))).toBeUndefined();
     expect(() => ring.member(nodeId('d1'))).toThrow('d1 is no member');
     expect([ring.regionOf(zoneId('zone-a')), ring.regionOf(zoneId('zone-x'))]).toEqual(['region-1', null]);
     expect((['ONE', 'QUORUM', 'ALL'] as const).map((level) => ring.replicasNeeded(level))).toEqual([1, 2, 3]);

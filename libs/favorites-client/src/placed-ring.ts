@@ -29,9 +29,14 @@ export class PlacedRing {
     return this.#tokens.preferenceList(token).slice(this.#tokens.replicas(token).length);
   }
 
+  /** Undefined where it is no member. */
+  find(node: NodeId): RingMember | undefined {
+    return this.#tokens.member(node);
+  }
+
   /** @throws InvariantViolation when it is no member */
   member(node: NodeId): RingMember {
-    const member = this.#tokens.member(node);
+    const member = this.find(node);
     assert(member !== undefined, `${node} is no member of the ring`);
     return member;
   }

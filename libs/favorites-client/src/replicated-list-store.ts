@@ -162,8 +162,7 @@ export class ReplicatedListStore implements ListStore {
   constructor(options: ReplicatedListStoreOptions) {
     const { transport, circuits, clock, policy } = options;
     this.#options = options;
-    const memberOf = (node: NodeId): RingMember | undefined => this.#ring.ring?.reply.members.find((member) => member.node === node);
-    this.#standings = new NodeStandings({ transport, circuits, clock, memberOf, lateForMs: policy.lateForMs });
+    this.#standings = new NodeStandings({ transport, circuits, clock, memberOf: (node) => this.#ring.ring?.find(node), lateForMs: policy.lateForMs });
     this.#budget = new HedgeBudget(policy.hedgeBudget);
     this.#ring = new RingView({
       ...options,

@@ -2,7 +2,7 @@ import { actorIdFrom, CausalContext, decodeSeen, encodeSeen, NOTHING_SEEN, type 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { TriptychError } from '@app/contracts';
+import { codeOf } from '@app/store/testing';
 import type { SealSecret } from './seal.js';
 import { SESSION_TOKEN_MAX_LENGTH, SessionToken } from './session-token.js';
 
@@ -17,15 +17,6 @@ const seen = (actors: number, over: Partial<SeenRow> = {}): Uint8Array =>
 
 const roundTrip = (token: SessionToken): SessionToken => SessionToken.open(token.seal('ann', [NEW]), 'ann', [NEW]);
 const plain = (bytes: Uint8Array | undefined): Uint8Array | undefined => bytes && Uint8Array.from(bytes);
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    return (error as TriptychError).code;
-  }
-  return 'none';
-}
 
 describe('a session token', () => {
   it('gives back what was seen of each row, and nothing of a row that the session has not met', () => {

@@ -3,7 +3,7 @@ export { actorIdFrom, type Dot } from './core/causality/dot.js';
 export { decodeSeen, encodeSeen, NOTHING_SEEN, type PendingDot, type SeenRow } from './core/causality/seen-row.js';
 export { levelNamed, replicasRequired } from './core/quorum/consistency-level.js';
 export { HedgeBudget, type HedgeBudgetPolicy } from './core/quorum/hedge-budget.js';
-export { Silence } from './core/snitch/silence.js';
+export { Silence, STOOD_STILL_MS } from './core/snitch/silence.js';
 export { checkLayout } from './core/ring/check-layout.js';
 export { tokenOf, type Token } from './core/ring/token.js';
 export { replicaSets, type ReplicaSet, type ReplicaSets } from './core/ring/replica-sets.js';

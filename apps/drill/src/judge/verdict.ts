@@ -96,7 +96,7 @@ export function judge(evidence: Evidence): Verdict {
     'survivors.backWithinMs': baseline === null ? null : backWithinMs(windows(survivors, faultMs, endMs), faultMs, 1.3 * baseline),
     'cutOff.operations': cuts.length === 0 ? null : cutOff.length,
     'cutOff.unanswered': cuts.length === 0 ? null : cutOff.filter(({ ok, status }) => !ok && status === null).length,
-    'cutOff.slowestMs': cuts.length === 0 ? null : slowest(measured(cutOff.filter(({ kind }) => kind !== 'home'), run.standstills)),
+    'cutOff.slowestMs': cuts.length === 0 ? null : slowest(measured(cutOff, run.standstills)),
     'cutOff.slowestPageMs': cuts.length === 0 ? null : slowest(measured(cutOff.filter(({ kind }) => kind === 'home'), run.standstills)),
     'cutOff.answeredShare': cutOff.length === 0 ? null : cutOff.filter(({ ok }) => ok).length / cutOff.length,
     'cutOff.backWithinMs': cuts.length === 0 ? null : backAfterHeal(evidence, clients, cuts, endMs),

@@ -1,25 +1,23 @@
 /**
  * Which requests are begun, when more come than can be served: writes before reads before prefetches, as many at once as the
  * store answers in its own time (libs/circuit has the limiter and the lines), and none while the process itself is late. Twice
- * asked: when the head has come, before anything is spent on the request, whether there is any hope (early-refusal.ts); and when the body is there,
- * for a permit, which a device that sends slowly would otherwise hold for nothing. It is given back when the response is
- * closed, however that comes about.
+ * asked: when the head has come, before anything is spent on the request, whether there is any hope (early-refusal.ts); and when
+ * the body is there, for a permit, which a device that sends slowly would otherwise hold for nothing. It is given back when the
+ * response is closed, however that comes about.
  *
  * Only what asks the store is limited: not health, not the docs, and the admin port is another server. A stream of events needs
  * its permit to begin; from its head on it is counted among the streams, which have a bound of their own.
  *
- * A refusal must cost far less than an answer, or refusing is what a flood makes a gateway do: errors are made beforehand, no
+ * A refusal must cost far less than an answer, or refusing is what a flood makes a gateway do: bodies are made beforehand, no
  * exception passes through Nest, and Retry-After tells devices to stay away for a while, each for another.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { type AdmissionPolicy, type AdmissionPriority, AdmissionQueue, type AdmissionRefusal, type AdmissionState, gatewayAdmission, type Visit, type VisitEnd } from '@app/circuit';
-import { problemOf } from '@app/admin';
+import { PROBLEM_JSON, problemOf } from '@app/admin';
 import { TriptychError } from '@app/contracts';
 import type { Clock, Random } from '@app/time';
 import { LoopLateness } from './loop-lateness.js';
-import type { ProblemFilter } from './problem.filter.js';
 
 export interface GatewayAdmissionPolicy {
   readonly queue: AdmissionPolicy;
@@ -42,7 +40,8 @@ export const steadyGateway: GatewayAdmissionPolicy = Object.freeze({
   retryAfterSeconds: Object.freeze([1, 3] as const),
 });
 
-export interface HeadRefusal {
+/** A 503 */
+export interface Refusal {
   /** Whole seconds. */
   readonly retryAfter: string;
   /** problem+json */
@@ -81,8 +80,6 @@ export class Admission {
   readonly lateness: LoopLateness;
   readonly #refusedLate: Record<AdmissionPriority, number> = { write: 0, read: 0, prefetch: 0 };
   readonly #streams = { open: 0, refused: 0 };
-  readonly #heard = new WeakSet<Socket>();
-  readonly #errors: Readonly<Record<AdmissionPriority, Readonly<Record<Why, TriptychError>>>>;
   readonly #bodies: Readonly<Record<AdmissionPriority, Readonly<Record<Why, (traceId: string) => Buffer>>>>;
 
   constructor(
@@ -91,26 +88,23 @@ export class Admission {
   ) {
     this.#queue = new AdmissionQueue(policy.queue, ports.clock);
     this.lateness = new LoopLateness(ports.clock, policy.lateForMs);
-    const errorsOf = (priority: AdmissionPriority) => Object.fromEntries(WHYS.map((why) => [why, refusalError(priority, why)])) as Record<Why, TriptychError>;
     const bodiesOf = (priority: AdmissionPriority) => Object.fromEntries(WHYS.map((why) => [why, bodyOf(refusalError(priority, why))])) as Record<Why, (traceId: string) => Buffer>;
     this.#bodies = { write: bodiesOf('write'), read: bodiesOf('read'), prefetch: bodiesOf('prefetch') };
-    this.#errors = { write: errorsOf('write'), read: errorsOf('read'), prefetch: errorsOf('prefetch') };
   }
 
   /** Stands before a route that asks the store; other routes it leaves alone. To be called as Fastify learns of each. */
-  guard(route: RouteOptions, filter: ProblemFilter): void {
+  guard(route: RouteOptions): void {
     if (!route.url.startsWith(LIMITED)) return;
     const isStream = route.url.endsWith('/events');
-    const refuse = (request: FastifyRequest, reply: FastifyReply, priority: AdmissionPriority, why: Why): void => {
-      void reply.header('retry-after', this.#retryAfter());
-      filter.refuse(this.#errors[priority][why], request, reply);
+    const refuse = ({ id }: FastifyRequest, reply: FastifyReply, { retryAfter, bodyFor }: Refusal): void => {
+      if (!reply.sent) void reply.code(503).header('retry-after', retryAfter).header('content-type', PROBLEM_JSON).send(bodyFor(id));
     };
     const atBody = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
       const priority = priorityOfHead(request.raw);
       request.arrivedMs = this.ports.clock.monotonicMs();
       const deadlineMs = request.arrivedMs + patienceOf(request, this.ports.requestTimeoutMs);
       const visit = this.#queue.enter(priority, deadlineMs, (why) => {
-        if (why !== null) return refuse(request, reply, priority, why);
+        if (why !== null) return refuse(request, reply, this.#refusal(priority, why));
         done();
       });
       const { raw } = reply;
@@ -125,20 +119,11 @@ export class Admission {
     return url.startsWith(LIMITED);
   }
 
-  /** Nothing has been asked on this connection before. True once. */
-  isFirstOf(socket: Socket): boolean {
-    if (this.#heard.has(socket)) return false;
-    this.#heard.add(socket);
-    return true;
-  }
-
-  /** Of a request of which no more than the head is there: null while there is hope. */
-  refusalAtHead(request: IncomingMessage): HeadRefusal | null {
-    if (!this.isLimited(request)) return null;
+  /** Of a limited request of which no more than the head is there: null while there is hope. */
+  refusalAtHead(request: IncomingMessage): Refusal | null {
     const priority = priorityOfHead(request);
     const why = this.#hopeless(priority, STREAM.test(request.url!));
-    if (why === null) return null;
-    return { retryAfter: String(this.#retryAfter()), bodyFor: this.#bodies[priority][why] };
+    return why === null ? null : this.#refusal(priority, why);
   }
 
   state(): GatewayAdmissionState {
@@ -172,9 +157,10 @@ export class Admission {
     }) as typeof writeHead;
   }
 
-  #retryAfter(): number {
+  #refusal(priority: AdmissionPriority, why: Why): Refusal {
     const [least, most] = this.policy.retryAfterSeconds;
-    return least + Math.floor(this.ports.random.fraction() * (most - least + 1));
+    const retryAfter = least + Math.floor(this.ports.random.fraction() * (most - least + 1));
+    return { retryAfter: String(retryAfter), bodyFor: this.#bodies[priority][why] };
   }
 }
 

@@ -1,10 +1,11 @@
 /**
  * Stands before Fastify: a request that is hopeless (admission.ts) is refused as soon as Node has read its head, with a body made
- * beforehand, and one whose device has hung up meanwhile is not begun. In a flood at three times the capacity two in
- * three are refused, by processes that get little time: what each costs decides what is left for the third. Through Fastify's routing,
+ * beforehand, and one whose device has hung up meanwhile is not begun. In a flood at three times the capacity two in three are
+ * refused, by processes that get little time: what each costs decides what is left for the third. Through Fastify's routing,
  * hooks and reply a refusal costs as much as a whole answer of a bare server.
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { PROBLEM_JSON, type TraceIdOf } from '@app/admin';
 import type { RequestCounters } from '../admin/request-counters.js';
 import type { Admission } from './admission.js';
@@ -21,6 +22,13 @@ export interface EarlyRefusalPorts {
 export function refuseEarly(server: Server, { admission, counters, traceIdOf, servedBy }: EarlyRefusalPorts): void {
   const [handle] = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request');
+  const heard = new WeakSet<Socket>();
+  /** Nothing has been asked on this connection before. True once. */
+  const isFirstOf = (socket: Socket): boolean => {
+    if (heard.has(socket)) return false;
+    heard.add(socket);
+    return true;
+  };
   const judge = (request: IncomingMessage, response: ServerResponse): void => {
     const refusal = admission.refusalAtHead(request);
     if (refusal === null) return handle!(request, response);
@@ -37,7 +45,8 @@ export function refuseEarly(server: Server, { admission, counters, traceIdOf, se
     response.end(body);
   };
   server.on('request', (request, response) => {
-    if (!admission.isLimited(request) || !admission.isFirstOf(request.socket)) return judge(request, response);
+    if (!admission.isLimited(request)) return handle!(request, response);
+    if (!isFirstOf(request.socket)) return judge(request, response);
     whenStillThere(
       request,
       () => judge(request, response),

@@ -64,7 +64,7 @@ export function httpAdapter(ports: GatewayPorts, filter: ProblemFilter, drain: D
   server.decorateRequest('arrivedMs', 0);
   server.addHook('onRoute', (route) => {
     routes.add(route.url, route.method);
-    admission.guard(route, filter);
+    admission.guard(route);
   });
   const gateway = servedBy(ports);
   refuseEarly(server.server, { admission, counters, traceIdOf, servedBy: gateway });

@@ -3,7 +3,8 @@
  * its rules out. Three replicas a1, b1, c1; W = R = 2.
  */
 import { describe, expect, it } from 'vitest';
-import type { PrepareReply, TriptychError } from '@app/contracts';
+import type { PrepareReply } from '@app/contracts';
+import { codeOf } from '../testing/code-of.js';
 import { addOf, favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 /** Runs until the operation under way has ended. */
@@ -55,15 +56,6 @@ function took(cluster: TestCluster, act: () => void): number {
   act();
   return cluster.clock.monotonicMs() - startMs;
 }
-
-const codeOf = (act: () => unknown): string => {
-  try {
-    act();
-  } catch (error) {
-    return (error as TriptychError).code;
-  }
-  return 'none';
-};
 
 describe('[L1] a write at one replica is read at any other', () => {
   it('shows an add through each replica at every other', () => {

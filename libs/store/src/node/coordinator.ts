@@ -154,7 +154,7 @@ export class Coordinator {
       // At ANY whoever keeps it does: where no replica is left to take the write, this node keeps it for them.
       if (level === 'ANY' && this.ports.placementOf(request) === null) return this.#keepForReplicas(call, request, delta, seen);
       const placement = this.#placementOf(request);
-      const { hlc, clock, minter } = this.ports;
+      const { hlc, clock } = this.ports;
       hlc.observe(delta.hlc, clock.wallMs());
       const id = rowId(request);
       const required = replicasRequired(level, this.ports.replicationFactor);
@@ -172,7 +172,6 @@ export class Coordinator {
       if (writes === undefined) this.#writes.set(id, new Set([write]));
       else writes.add(write);
       write.start();
-      minter.applied(id, delta.dot);
     });
   }
 
@@ -223,7 +222,7 @@ export class Coordinator {
         throw new TriptychError('LIST_FULL', `a list holds at most ${schema.maxItemsPerRow} items`, { max: schema.maxItemsPerRow });
       }
     }
-    const dot = minter.mint(rowId(request), header.context);
+    const dot = minter.mint(request, header.context);
     const reading = hlc.next(clock.wallMs());
     let version: Version | null = null;
     let superseded = versions;

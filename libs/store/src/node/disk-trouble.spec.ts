@@ -1,15 +1,7 @@
 /** A disk that fails or is full, in whole clusters in virtual time: the node leaves the write path and fails no read. */
 import { describe, expect, it } from 'vitest';
-import { testCluster, type TestCluster } from '../testing/test-cluster.js';
-
-const codeOf = (run: () => unknown): string => {
-  try {
-    run();
-    return 'none';
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
-};
+import { codeOf } from '../testing/code-of.js';
+import { addOf, testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 /** x is everywhere; then the disk of a1 fails under a write that b1 coordinates. */
 function failed(how: 'failing sync' | 'full disk'): TestCluster {
@@ -78,6 +70,25 @@ describe('[W9] while a disk has failed', () => {
     cluster.advance(500);
     expect(cluster.node('b1').standing).toBe('healthy');
     expect(cluster.list('bob', { via: 'b1' })).toEqual(['x']);
+  });
+
+  it.each(['failing sync', 'full disk'] as const)('%s: a write that was being prepared at its node takes no dot of one that was on its way to that disk', (how) => {
+    const cluster = testCluster({ seed: 4 });
+    cluster.add('ann', 'x', { via: 'a1' });
+    cluster.advance(3_000);
+    const adding = cluster.prepare('ann', 'y', addOf(), { via: 'a1' });
+    cluster.advance(50);
+    const add = adding.result.delta!;
+    const removing = cluster.prepare('ann', 'x', { kind: 'remove' }, { via: 'a1' }); // asks a quorum, and so takes a moment
+    if (how === 'failing sync') cluster.failSyncs('a1');
+    else cluster.fillDisk('a1');
+    const added = cluster.commit('ann', add, { via: 'a1' });
+    cluster.advance(50);
+    expect([cluster.engine('a1').state, added.state, removing.state]).toEqual(['failed', 'done', 'done']);
+    const removed = cluster.commit('ann', removing.result.delta!, { via: 'b1' });
+    cluster.advance(50);
+    expect(removed.state).toBe('done');
+    for (const via of ['b1', 'c1']) expect(cluster.list('ann', { via })).toEqual(['y']);
   });
 
   it('a node that lost its disk is rebuilt from it too', () => {

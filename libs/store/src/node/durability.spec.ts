@@ -4,6 +4,7 @@ import { SeededRandom, SimClock } from '@app/time';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TABLES } from '../core/row/table-schema.js';
 import type { Durability, StorageEngine } from '../ports/storage-engine.js';
+import { codeOf } from '../testing/code-of.js';
 import { openMemoryEngine, type OpenedMemoryEngine } from '../testing/memory-engine.js';
 import { SimDisk } from '../testing/sim-disk.js';
 import { testCluster, type TestCluster } from '../testing/test-cluster.js';
@@ -155,14 +156,6 @@ it('[S13] no checkpoint is ahead of the log that is replayed over it', () => {
 });
 
 describe('[W8] a periodic table', () => {
-  const codeOf = (run: () => unknown): string => {
-    try {
-      run();
-      return 'none';
-    } catch (error) {
-      return (error as { code: string }).code;
-    }
-  };
   const cluster = (seed = 1): TestCluster => testCluster({ seed, settings: { tables: PERIODIC_FAVORITES }, engine: { cutsTail: true } });
   const vote = (at: TestCluster, table: string): string =>
     codeOf(() => at.run(at.node('a1').list({ table, row: 'ann', limit: 10, level: 'ONE' }, at.context())));

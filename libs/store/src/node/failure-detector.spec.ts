@@ -1,8 +1,9 @@
 /** What a node holds of its peers: the detector alone, over a clock and scripted peers, and within clusters. */
 import { Subscription } from 'rxjs';
-import { nodeId, type NodeId, type TriptychError } from '@app/contracts';
+import { nodeId, type NodeId } from '@app/contracts';
 import { SeededRandom, SimClock } from '@app/time';
 import { describe, expect, it } from 'vitest';
+import { codeOf } from '../testing/code-of.js';
 import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 import { FailureDetector, FAILURE_DETECTOR_SETTINGS } from './failure-detector.js';
 
@@ -208,15 +209,6 @@ describe('[D8] a node that stood still doubts itself', () => {
 const opinion = (cluster: TestCluster, name: string, of: string): string => {
   const { state, reason } = cluster.node(name).stats().peers[nodeId(of)]!;
   return reason ?? state;
-};
-
-const codeOf = (act: () => unknown): string => {
-  try {
-    act();
-  } catch (error) {
-    return (error as TriptychError).code;
-  }
-  return 'none';
 };
 
 /** How long it takes to answer, ms. */

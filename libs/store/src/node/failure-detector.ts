@@ -24,7 +24,7 @@
 import type { Subscription } from 'rxjs';
 import type { CallContext, NodeId } from '@app/contracts';
 import type { Cancel, Clock, Random } from '@app/time';
-import { Silence } from '../core/snitch/silence.js';
+import { Silence, STOOD_STILL_MS } from '../core/snitch/silence.js';
 
 export interface FailureDetectorSettings {
   /** Between two looks, ms. */
@@ -93,10 +93,8 @@ interface Peer {
   cancelRetry: Cancel | null;
 }
 
-/** A beat that is late by so much has found the process standing still, ms. */
+/** A beat that is late by so much has found the process standing still for so long that nothing heard or unheard counts, ms. */
 const STALL_MS = 200;
-/** And one that is late by so much tells of a busy machine, ms. */
-const LATE_MS = 20;
 /** A peer that is down is asked once more for a request's sake, but not more often than this, ms. */
 const PROBE_GAP_MS = 100;
 const PING_TIMEOUT_MS = 1_000;
@@ -241,7 +239,7 @@ export class FailureDetector {
     this.#beatDueMs = nowMs + beatMs;
     this.#cancelBeat = clock.after(beatMs, () => this.#beat());
     if (lateMs >= STALL_MS && this.#stalled(lateMs, nowMs)) return;
-    if (lateMs >= LATE_MS && lateMs < STALL_MS) this.stoodStill(lateMs);
+    if (lateMs >= STOOD_STILL_MS && lateMs < STALL_MS) this.stoodStill(lateMs);
     const watched = peers();
     for (const node of watched) {
       if (this.isDown(node)) continue;

@@ -3,7 +3,8 @@
  * caller who has left. Replicas a1, b1, c1; W = R = 2.
  */
 import { describe, expect, it } from 'vitest';
-import type { GetReply, TriptychError } from '@app/contracts';
+import type { GetReply } from '@app/contracts';
+import { codeOf } from '../testing/code-of.js';
 import { favorites, testCluster, type Pending, type TestCluster } from '../testing/test-cluster.js';
 
 const FILMS = Array.from({ length: 200 }, (_, at) => `film-${at}`);
@@ -17,15 +18,6 @@ function ended<T>(cluster: TestCluster, operation: Pending<T>): T {
 }
 
 const names = ({ items }: GetReply): (string | null)[] => items.map((item) => item && item.item);
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    return (error as TriptychError).code;
-  }
-  return 'none';
-}
 
 describe('[L9] items of a row, by their names', () => {
   it('come in the order asked, null for what is not there, by one digest of one other replica', () => {

@@ -10,20 +10,12 @@ import { decodeSeen, encodeSeen, seenAfterWrite } from '../core/causality/seen-r
 import { HedgeBudget } from '../core/quorum/hedge-budget.js';
 import { decodeDelta } from '../core/row/delta.js';
 import type { PeerReply } from '../ports/transport.js';
+import { codeOf } from '../testing/code-of.js';
 import { addOf, favorites, testCluster, type Pending, type TestCluster } from '../testing/test-cluster.js';
 import { QuorumRead, type QuorumAnswer, type QuorumReadPorts, type ReadDemand } from './quorum-read.js';
 import type { AskPeer } from './read-repair.js';
 
 const LATEST = { tables: [{ name: 'favorites', siblings: 'latest' as const, maxItemsPerRow: 100 }] };
-
-const codeOf = (act: () => unknown): string => {
-  try {
-    act();
-  } catch (error) {
-    return (error as TriptychError).code;
-  }
-  return 'none';
-};
 
 const ended = <T>(cluster: TestCluster, operation: Pending<T>): T => {
   expect(cluster.clock.runUntil(() => operation.state !== 'waiting', 60_000)).toBe(true);

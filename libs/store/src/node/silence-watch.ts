@@ -6,6 +6,7 @@
  */
 import type { NodeId } from '@app/contracts';
 import type { Cancel, Clock } from '@app/time';
+import { STOOD_STILL_MS } from '../core/snitch/silence.js';
 
 export interface SilenceWatchPorts {
   readonly clock: Clock;
@@ -19,7 +20,6 @@ export interface SilenceWatchPorts {
 /** Well above what nearly all answers take, ms: most requests are never looked at. Not so that a look comes just before somebody is silent. */
 const FIRST_LOOK_MS = 42;
 const LOOK_EVERY_MS = 20;
-const LATE_MS = 20;
 
 /** @param waitedFor whom to look at, at each look @param onSilent called again at each look while it lasts */
 export function watchSilence({ clock, isSilent, doubted, stoodStill }: SilenceWatchPorts, waitedFor: () => readonly NodeId[], onSilent: (node: NodeId) => void): Cancel {
@@ -30,7 +30,7 @@ export function watchSilence({ clock, isSilent, doubted, stoodStill }: SilenceWa
       const lateMs = clock.monotonicMs() - dueMs;
       // Before anybody is told, since that may end the watch.
       lookIn(LOOK_EVERY_MS);
-      if (lateMs >= LATE_MS) return stoodStill(lateMs);
+      if (lateMs >= STOOD_STILL_MS) return stoodStill(lateMs);
       for (const node of waitedFor()) {
         doubted(node);
         if (isSilent(node)) onSilent(node);

@@ -1,7 +1,8 @@
 /** Writes that other nodes stand in for: three zones of two nodes, N = 3, so that three nodes are no replicas of a row. */
 import { describe, expect, it } from 'vitest';
-import type { CommitReply, ConsistencyLevel, TriptychError } from '@app/contracts';
+import type { CommitReply, ConsistencyLevel } from '@app/contracts';
 import { decodeSeen } from '../core/causality/seen-row.js';
+import { codeOf } from '../testing/code-of.js';
 import { addOf, favorites, testCluster, type Pending, type TestCluster } from '../testing/test-cluster.js';
 import { HINT_SETTINGS } from './hinted-handoff.js';
 
@@ -30,15 +31,6 @@ function add({ cluster, replicas: [via] }: Scene, level: ConsistencyLevel, film 
   const { delta, seen } = ended(cluster, cluster.prepare('ann', film, addOf(), { via: via!, level }));
   return cluster.run(cluster.node(via!).commit({ ...favorites('ann'), delta: delta!, seen, level }, cluster.context(1_000)));
 }
-
-const codeOf = (act: () => unknown): string => {
-  try {
-    act();
-  } catch (error) {
-    return (error as TriptychError).code;
-  }
-  return 'none';
-};
 
 describe('[L6] a sloppy quorum', () => {
   it('takes the next healthy node for a replica that is down, says so, and hands over when that is back', () => {

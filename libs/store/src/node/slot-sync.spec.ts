@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { slotOf } from '../core/ring/token-allocator.js';
 import { tokenOf } from '../core/ring/token.js';
 import { decodeDelta } from '../core/row/delta.js';
+import { codeOf } from '../testing/code-of.js';
 import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 import { LONGEST_WRITE_MS } from './quorum-write.js';
 import { allSlots } from './slot-sync.js';
@@ -14,15 +15,6 @@ const cutBoth = (cluster: TestCluster, a: string, b: string): void => {
   cluster.network.cut(a, b);
   cluster.network.cut(b, a);
 };
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-    return 'none';
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
-}
 
 /** x is acknowledged on a1 and b1, and c1 has not heard of it; nobody tells it before the test allows it. */
 function addedAtTwo(seed = 1): TestCluster {

@@ -154,9 +154,11 @@ export class StoreNode {
       this.#tree.forget(key);
       this.#counts.recount();
     };
+    const minter = new DotMinter(random);
     const hasher = new RowHasher(options.digestKey);
     this.rows = new RowStore(engine, hasher, siblingRuleOf, onDamage, (key, before, after, gains) => {
       const leaf = leafOf(tokenOf(key.table, key.row));
+      minter.durable(key, after.context);
       this.#tree.changed(key, before, after, leaf);
       this.#counts.changed(key, leaf, gains);
       this.#watches.changed(key);
@@ -177,7 +179,6 @@ export class StoreNode {
     );
     const isDown = (node: NodeId): boolean => this.#detector.isDown(node);
     const snitch = new DynamicSnitch({ clock, ask: shared.ask, latencies: this.#latencies, isDown, isSuspect: (node) => this.#detector.isSuspect(node) });
-    const minter = new DotMinter(random);
     this.#slotSync = new SlotSync(
       {
         ...shared,

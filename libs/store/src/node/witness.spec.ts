@@ -1,5 +1,6 @@
 /** Lost, old and honest disks told apart, in whole clusters in virtual time. */
 import { describe, expect, it } from 'vitest';
+import { codeOf } from '../testing/code-of.js';
 import { favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
 import { LONGEST_WRITE_MS } from './quorum-write.js';
 
@@ -12,15 +13,6 @@ function restart(cluster: TestCluster, name: string, withinMs = 1_000): string {
   cluster.start(name);
   cluster.clock.runUntil(() => standing(cluster, name) !== 'unknown', withinMs);
   return standing(cluster, name);
-}
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-    return 'none';
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
 }
 
 describe('[W1] an honest disk keeps its vote', () => {

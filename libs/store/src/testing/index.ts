@@ -1,5 +1,6 @@
 export { MemoryRow } from './memory-row.js';
 export { openMemoryEngine, type MemoryEngineOptions, type OpenedMemoryEngine } from './memory-engine.js';
+export { codeOf } from './code-of.js';
 export { RowModel } from './row-model.js';
 export { SimDisk } from './sim-disk.js';
 export { GOOD_LINK, SimNetwork, type CallHandler, type HoldRule, type LinkQuality, type SimMessage } from './sim-network.js';

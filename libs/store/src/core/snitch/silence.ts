@@ -12,6 +12,9 @@
  * what happened to it may be happening to others, which share its machine, or have one that is as busy.
  */
 
+/** A timer of the asker that ran so late found it standing still, ms. */
+export const STOOD_STILL_MS = 20;
+
 /** Silent is nobody sooner, and everybody later, ms. */
 const SILENT_MIN_MS = 120;
 const SILENT_MAX_MS = 750;
