@@ -6,7 +6,7 @@
  * Immutable: every change gives a new set that shares what did not change, so a snapshot of a row is a reference.
  */
 import type { ByteReader } from '../codec/byte-reader.js';
-import type { ByteWriter } from '../codec/byte-writer.js';
+import { ByteWriter } from '../codec/byte-writer.js';
 import { TriptychError } from '@app/contracts';
 import type { ActorId, Dot } from './dot.js';
 
@@ -15,6 +15,8 @@ type Intervals = readonly number[];
 
 export class CausalContext {
   static readonly EMPTY = new CausalContext(new Map());
+  /** As `encode` wrote it. A row that has come through many starts has many actors, and each answer tells its context. */
+  #bytes: Uint8Array | null = null;
 
   private constructor(private readonly intervalsByActor: ReadonlyMap<ActorId, Intervals>) {}
 
@@ -143,8 +145,17 @@ export class CausalContext {
    * count, then for each interval the gap since the last one and its length, all varints.
    */
   encode(writer: ByteWriter): void {
+    if (this.intervalsByActor.size < 2) return this.encodeActors(this.intervalsByActor.keys(), writer);
+    if (this.#bytes === null) {
+      const own = new ByteWriter();
+      this.encodeActors([...this.intervalsByActor.keys()].sort(), own);
+      this.#bytes = new Uint8Array(own.finish()); // a copy of its own: a small piece of a pool keeps the whole pool
+    }
+    writer.fixed(this.#bytes);
+  }
+
+  private encodeActors(actors: Iterable<ActorId>, writer: ByteWriter): void {
     writer.varint(this.intervalsByActor.size);
-    const actors = this.intervalsByActor.size < 2 ? this.intervalsByActor.keys() : [...this.intervalsByActor.keys()].sort();
     for (const actor of actors) {
       const intervals = this.intervalsByActor.get(actor)!;
       writer.hex(actor);
