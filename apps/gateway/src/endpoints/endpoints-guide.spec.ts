@@ -30,7 +30,7 @@ describe('docs/ENDPOINTS.md', () => {
 
   it('says the times that the page has', () => {
     const source = textOf('apps/gateway/src/home/home.ts');
-    expect(source).toContain('{ rows: 0.25, films: 0.5, cells: 0.93 }');
+    expect(source).toContain('{ rows: 0.25, films: 0.45, cells: 0.8 }');
     const policies = textOf('apps/gateway/src/services/dependencies.ts');
     for (const timeout of [120, 70]) expect(policies).toContain(`timeoutMs: ${timeout}`);
     expect(guide).toContain('(70 ms for rows, 120 for lookups)');

@@ -5,7 +5,8 @@ import type { ConsistencyLevel, ListReply } from '@app/contracts';
 import { actorIdFrom } from '../core/causality/dot.js';
 import type { Delta } from '../core/row/delta.js';
 import { MemoryRow } from '../testing/memory-row.js';
-import { favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
+import { favorites } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 const DEVICES = ['tv', 'phone', 'tablet'];
 const valueOf = (device: string, genre = 'drama', padding = ''): string => `\u0001${JSON.stringify({ device, genre, padding })}`;

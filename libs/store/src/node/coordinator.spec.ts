@@ -5,7 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import type { PrepareReply } from '@app/contracts';
 import { codeOf } from '../testing/code-of.js';
-import { addOf, favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
+import { addOf, favorites } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 /** Runs until the operation under way has ended. */
 const ended = (cluster: TestCluster, operation: { state: string }): void => {

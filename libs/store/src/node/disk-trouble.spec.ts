@@ -1,7 +1,8 @@
 /** A disk that fails or is full, in whole clusters in virtual time: the node leaves the write path and fails no read. */
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../testing/code-of.js';
-import { addOf, testCluster, type TestCluster } from '../testing/test-cluster.js';
+import { addOf } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 /** x is everywhere; then the disk of a1 fails under a write that b1 coordinates. */
 function failed(how: 'failing sync' | 'full disk'): TestCluster {

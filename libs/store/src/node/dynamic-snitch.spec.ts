@@ -3,7 +3,8 @@
  * same seed gives the same figures; each test states those it saw.
  */
 import { describe, expect, it } from 'vitest';
-import { favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
+import { favorites } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 const USERS = Array.from({ length: 40 }, (_, i) => `user-${i}`);
 const HEDGES_PER_READ = 0.05;

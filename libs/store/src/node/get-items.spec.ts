@@ -5,7 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import type { GetReply } from '@app/contracts';
 import { codeOf } from '../testing/code-of.js';
-import { favorites, testCluster, type Pending, type TestCluster } from '../testing/test-cluster.js';
+import { favorites, type Pending } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 const FILMS = Array.from({ length: 200 }, (_, at) => `film-${at}`);
 

@@ -10,7 +10,8 @@ import { decodeHint, encodeHint, hintKey, hlcOf, targetOf } from '../core/hints/
 import { decodeDelta, encodeDelta, type Delta } from '../core/row/delta.js';
 import { openMemoryEngine, type OpenedMemoryEngine } from '../testing/memory-engine.js';
 import { SimDisk } from '../testing/sim-disk.js';
-import { addOf, favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
+import { addOf, favorites } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 import { HINT_SETTINGS, HintedHandoff, type HintSettings, type HintStats } from './hinted-handoff.js';
 
 const hints = (cluster: TestCluster, name: string): HintStats => cluster.node(name).stats().hints;

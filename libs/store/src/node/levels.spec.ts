@@ -11,7 +11,8 @@ import { HedgeBudget } from '../core/quorum/hedge-budget.js';
 import { decodeDelta } from '../core/row/delta.js';
 import type { PeerReply } from '../ports/transport.js';
 import { codeOf } from '../testing/code-of.js';
-import { addOf, favorites, testCluster, type Pending, type TestCluster } from '../testing/test-cluster.js';
+import { addOf, favorites, type Pending } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 import { QuorumRead, type QuorumAnswer, type QuorumReadPorts, type ReadDemand } from './quorum-read.js';
 import type { AskPeer } from './read-repair.js';
 

@@ -1,6 +1,8 @@
 import type { RowKey } from '@app/contracts';
 import { describe, expect, it } from 'vitest';
-import { favorites, testCluster, type TestCluster, type TestClusterOptions } from '../testing/test-cluster.js';
+import { favorites } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
+import type { TestClusterOptions } from '../testing/test-machines.js';
 import { ANTI_ENTROPY_SETTINGS } from './anti-entropy.js';
 import { HINT_SETTINGS } from './hinted-handoff.js';
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { TriptychError, WATCH_BEAT_MS, type WatchEvent } from '@app/contracts';
 import { SeededRandom } from '@app/time';
 import type { Subscription } from 'rxjs';
-import { favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
+import { favorites } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 import { ROW_WATCH_LIMITS, type Demand } from './row-watch.js';
 
 class Listener {

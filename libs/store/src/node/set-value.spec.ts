@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '@app/time';
 import { TABLES } from '../core/row/table-schema.js';
 import { decodeDelta } from '../core/row/delta.js';
-import { addOf, favorites, testCluster, type Pending, type TestCluster } from '../testing/test-cluster.js';
+import { addOf, favorites, type Pending } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 
 const LATEST = { tables: [{ name: 'favorites', siblings: 'latest' as const, maxItemsPerRow: 3 }] };
 const HOUR_MS = 3_600_000;

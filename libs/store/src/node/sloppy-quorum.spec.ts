@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { CommitReply, ConsistencyLevel } from '@app/contracts';
 import { decodeSeen } from '../core/causality/seen-row.js';
 import { codeOf } from '../testing/code-of.js';
-import { addOf, favorites, testCluster, type Pending, type TestCluster } from '../testing/test-cluster.js';
+import { addOf, favorites, type Pending } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 import { HINT_SETTINGS } from './hinted-handoff.js';
 
 const SLOPPY = { name: 'favorites', siblings: 'earliest' as const, maxItemsPerRow: 100, sloppy: true };

@@ -1,7 +1,8 @@
 /** Lost, old and honest disks told apart, in whole clusters in virtual time. */
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../testing/code-of.js';
-import { favorites, testCluster, type TestCluster } from '../testing/test-cluster.js';
+import { favorites } from '../testing/operations.js';
+import { testCluster, type TestCluster } from '../testing/test-cluster.js';
 import { LONGEST_WRITE_MS } from './quorum-write.js';
 
 /** Until peers have been told. */

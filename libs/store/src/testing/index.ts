@@ -4,5 +4,7 @@ export { codeOf } from './code-of.js';
 export { RowModel } from './row-model.js';
 export { SimDisk } from './sim-disk.js';
 export { GOOD_LINK, SimNetwork, type CallHandler, type HoldRule, type LinkQuality, type SimMessage } from './sim-network.js';
-export { addOf, answerOf, favorites, testCluster, TestCluster, type OperationOptions, type Pending, type TestClusterOptions } from './test-cluster.js';
+export { addOf, answerOf, favorites, type Pending } from './operations.js';
+export { testCluster, TestCluster, type OperationOptions } from './test-cluster.js';
+export type { TestClusterOptions } from './test-machines.js';
 export { NOTHING_KNOWN } from '../core/row/causal-map.js';
