@@ -9,11 +9,15 @@ import { getPriority, setPriority } from 'node:os';
 const YIELDING = 10;
 const LEAST_URGENT = 19;
 
-/** Linux has a niceness for each thread, and new threads have that of the one that makes them. Elsewhere, and for who may not take it back, it is left alone. */
+/** Where it could not be taken back it is not begun. */
 export function yieldToOthers(pid: number, isYielding: boolean): void {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return;
   const own = getPriority();
-  const niceness = isYielding ? Math.min(LEAST_URGENT, own + YIELDING) : own;
+  setNiceness(pid, isYielding ? Math.min(LEAST_URGENT, own + YIELDING) : own);
+}
+
+/** On Linux, for root: each thread has a niceness of its own, and a new one has that of the thread that makes it. Elsewhere it is left alone. */
+export function setNiceness(pid: number, niceness: number): void {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return;
   try {
     // The first is the main thread, which may make others meanwhile.
     for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), niceness);

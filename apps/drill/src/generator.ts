@@ -1,7 +1,7 @@
 /** The load generator as a process of its own: see load/generator-calls.ts for what it can be asked. Ends with whoever started it. */
-import { setPriority } from 'node:os';
 import { HistoryRecorder, type Level, type Operation } from '@app/history';
 import { SeededRandom } from '@app/time';
+import { setNiceness } from '../../cluster/src/niceness.js';
 import { closedLoop } from './load/closed-loop.js';
 import { Device, type DeviceWorld, filmsIn } from './load/device.js';
 import type { FromGenerator, GeneratorCalls, ListsByGateway, RunRecord, ToGenerator } from './load/generator-calls.js';
@@ -143,9 +143,7 @@ async function concurrently<T>(items: readonly T[], atOnce: number, act: (item: 
 const tell = (message: FromGenerator): void => void process.send?.(message);
 
 // It stands for machines elsewhere, which the system under test does not slow down. Where that is not allowed it goes without.
-try {
-  setPriority(-10);
-} catch {}
+setNiceness(process.pid, -10);
 
 const generator = new Generator();
 process.on('message', ({ call, name, argument }: ToGenerator) => {
