@@ -12,7 +12,6 @@ import { assert } from '@app/contracts';
 import type { ProcessRecord, ProcessState } from './cluster-file.js';
 import type { PlannedProcess } from './cluster-plan.js';
 import { ClusterRefused } from './cluster-refused.js';
-import { yieldToOthers } from './niceness.js';
 
 /** A log larger than this is set aside at the next start, in place of the one set aside before. */
 const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -68,7 +67,6 @@ export class SupervisedProcess {
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);
-    if (child.pid !== undefined) yieldToOthers(child.pid, true);
     this.#child = child;
     this.#exit = null;
     this.#exited = new Promise((resolve) => {
@@ -95,7 +93,6 @@ export class SupervisedProcess {
       child.on('message', (message) => {
         if ((message as { type?: unknown } | null)?.type !== 'listening' || this.#state !== 'starting') return;
         clearTimeout(late);
-        yieldToOthers(child.pid!, false);
         this.#become('running');
         resolve();
       });

@@ -1,9 +1,8 @@
 /** The supervisor over real processes: stubs, which start in a few hundredths of a second and misbehave on request. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { getPriority } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { readStatus } from './admin-socket.js';
@@ -84,16 +83,6 @@ describe('a start', () => {
     expect(readClusterFile(stubs.directory)?.supervisor).toBeNull();
     // The directory is free again.
     await cluster();
-  });
-
-  it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('yields to processes that serve, with all its threads, until it serves itself', async () => {
-    const nicenessOf = (pid: number) => [...new Set(readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread))))];
-    const own = getPriority();
-    const one = stubs.supervisor({ STUB_SILENT: 'b1' });
-    void one.launch().catch(() => {});
-    await eventually('a1 serves, and b1 says nothing', () => states(one)['a1'] === 'running' && told().includes('b1 started'));
-    expect([nicenessOf(pidOf(one, 'a1')), nicenessOf(pidOf(one, 'b1'))]).toEqual([[own], [own + 10]]);
-    await one.stop();
   });
 
   it('that is stopped half way ends at once, and leaves nothing running', async () => {
