@@ -2,6 +2,7 @@
  * Every drill, one after the other, on a cluster of its own at 30% of what this machine can do: `npm run drill -- --all`. What is
  * promised is demanded of each. Latencies depend on the machine and on what else it has to do, so they are measured and shown
  * in the table, missed or met, and a machine that is too busy to measure them says so; docs/DRILL.md has those of a quiet one.
+ * TRIPTYCH_DRILL_REPORT names a directory that is to keep the report.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,7 +28,8 @@ interface Report {
 
 let code: number | null;
 let reports: readonly Report[];
-const directory = mkdtempSync(path.join(tmpdir(), 'triptych-drill-all-'));
+const kept = process.env['TRIPTYCH_DRILL_REPORT'];
+const directory = kept ?? mkdtempSync(path.join(tmpdir(), 'triptych-drill-all-'));
 const reportOf = (drill: string): Report => reports.find((report) => report.drill === drill)!;
 
 beforeAll(async () => {
@@ -35,7 +37,9 @@ beforeAll(async () => {
   [code] = (await once(child, 'close')) as [number | null];
   reports = JSON.parse(readFileSync(path.join(directory, 'all.json'), 'utf8')) as Report[];
 }, 25 * 60_000);
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterAll(() => {
+  if (kept === undefined) rmSync(directory, { recursive: true, force: true });
+});
 
 describe('every drill', () => {
   it('was run', () => {
