@@ -14,6 +14,14 @@ export const LEVEL_MUTANTS: readonly Mutant[] = [
     foundBy: 'libs/store/src/node/levels.spec.ts',
   },
   {
+    name: 'session-shown-what-may-be-here-alone',
+    breaks: 'a session is not shown alone what its replica has brought to no quorum',
+    file: 'libs/store/src/node/coordinator.ts',
+    find: "level === 'SESSION' && (this.#writes.has(rowId(key)) || this.#unacknowledged.has(key))",
+    replace: "level === 'SESSION' && this.#writes.has(rowId(key))",
+    foundBy: 'libs/store/src/node/levels.spec.ts',
+  },
+  {
     name: 'void-covers-a-token',
     breaks: 'F2: superseded is not applied, to a session neither',
     file: 'libs/store/src/node/quorum-read.ts',

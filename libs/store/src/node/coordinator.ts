@@ -47,6 +47,7 @@ import { asStoreError } from './read-repair.js';
 import { check, checkItem, checkItems, decodeRequestDelta, filterOf, readTermsOf, refuseLevel, writeTermsOf, type Terms } from './request-terms.js';
 import type { Page } from './row-records.js';
 import { rowId } from './row-records.js';
+import { UnacknowledgedWrites } from './unacknowledged-writes.js';
 import { notSynced, rowDamaged } from './row-store.js';
 import { mayBeSloppy } from './sloppy-quorum.js';
 
@@ -84,6 +85,7 @@ const replyOf = ({ achieved, seen }: RowAfter): RowReply => ({ achieved, seen: e
 
 export class Coordinator {
   readonly #writes = new Map<string, Set<QuorumWrite>>();
+  readonly #unacknowledged = new UnacknowledgedWrites();
 
   constructor(private readonly ports: CoordinatorPorts) {}
 
@@ -96,7 +98,7 @@ export class Coordinator {
       refuseLevel(terms.level === 'LINEARIZABLE' && isNextPage, 'pages are read at different moments: a list is linearizable within one page');
       const wanted = filterOf(request, terms.schema);
       const take = (): Page => this.ports.rows.page(request, request.limit, request.after, wanted);
-      this.#read(call, request, terms, terms.level, context, take, (answer) => call.answer({ ...answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
+      this.#read(call, request, terms, this.#levelToRead(request, terms), context, take, (answer) => call.answer({ ...answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
     });
   }
 
@@ -106,7 +108,7 @@ export class Coordinator {
       const terms = readTermsOf(request, this.ports);
       checkItems(request.items);
       const take = (): (Item | null)[] => request.items.map((item) => this.ports.rows.item(request, item));
-      this.#read(call, request, terms, terms.level, context, take, (answer) => call.answer({ items: answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
+      this.#read(call, request, terms, this.#levelToRead(request, terms), context, take, (answer) => call.answer({ items: answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
     });
   }
 
@@ -161,8 +163,10 @@ export class Coordinator {
       const spares = mayBeSloppy(schema, level) ? this.#sparesOf(request) : null;
       const write = new QuorumWrite(this.ports, request, delta, placement, required, spares, context, (settled) => {
         this.#forget(id, write);
-        if ('error' in settled) call.fail(settled.error);
-        else {
+        if ('error' in settled) {
+          this.#unacknowledged.add(request, delta.dot);
+          call.fail(settled.error);
+        } else {
           const { replicas, isSloppy: sloppy } = settled;
           const after = seenAfterWrite(seen, delta, this.#isQuorum(required) && !sloppy, hlc.last);
           call.answer(replyOf({ achieved: this.#achieved(level, replicas, { sloppy }), seen: after }));
@@ -267,6 +271,14 @@ export class Coordinator {
     return at?.position ?? null;
   }
 
+  /**
+   * A session is not shown alone what this node has not brought to a quorum: were its zone cut off, the session would have seen
+   * what no other zone can show it, and nobody there could serve it.
+   */
+  #levelToRead(key: RowKey, { level }: Terms): ConsistencyLevel {
+    return level === 'SESSION' && (this.#writes.has(rowId(key)) || this.#unacknowledged.has(key)) ? 'QUORUM' : level;
+  }
+
   /** @param level that decides how many replicas are asked */
   #read<T>(call: Call<unknown>, key: RowKey, { seen }: Terms, level: ConsistencyLevel, context: CallContext, take: () => T, use: (answer: QuorumAnswer<T>) => void): void {
     const { replicationFactor: copies, inAskingOrder } = this.ports;
@@ -275,6 +287,8 @@ export class Coordinator {
     const demand = { votes: votesToRead(level, copies, seen), copies, seen: seen.context, isLinearizable: level === 'LINEARIZABLE' };
     const read = new QuorumRead<T>(this.ports, key, asked, demand, context, take, (settled) => {
       if ('error' in settled) return call.fail(settled.error);
+      const { row, votes } = settled.answer;
+      if (this.#isQuorum(votes)) this.#unacknowledged.onQuorum(key, row.context);
       call.attempt(() => use(settled.answer));
     });
     call.onCancel(() => read.cancel());

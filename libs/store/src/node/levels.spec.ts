@@ -104,6 +104,44 @@ describe('[L3] SESSION', () => {
     expect(session.last!.achieved.replicas).toHaveLength(2);
   });
 
+  describe('is not shown alone what its replica has brought to no quorum', () => {
+    const begun = (): { cluster: TestCluster; session: Session; add: Pending<unknown> } => {
+      const cluster = testCluster();
+      const session = new Session(cluster);
+      session.write('a1', 'x');
+      cluster.advance(50);
+      const delta = prepared(cluster, 'y', 'a1');
+      cluster.advance(12_000); // by then silence is told from a peer that starts
+      cluster.isolate('a1');
+      const add = cluster.commit('ann', delta, { via: 'a1' });
+      cluster.advance(20);
+      expect([add.state, cluster.locally('a1', 'ann')]).toEqual(['waiting', ['x', 'y']]);
+      return { cluster, session, add };
+    };
+
+    it('while the write is under way, and after it has failed: so it can go on in another zone', () => {
+      const { cluster, session, add } = begun();
+      expect(codeOf(() => session.read('a1'))).toBe('STORE_QUORUM_UNAVAILABLE');
+      expect(session.read('b1')).toEqual(['x']);
+      cluster.advance(2_000);
+      expect(add.error?.code).toBe('STORE_WRITE_UNCERTAIN');
+      expect(codeOf(() => session.read('a1'))).toBe('STORE_QUORUM_UNAVAILABLE');
+      session.write('c1', 'z');
+      expect(session.read('b1')).toEqual(['x', 'z']);
+    });
+
+    it('and is again once a quorum has it', () => {
+      const { cluster, session } = begun();
+      cluster.advance(2_000);
+      cluster.heal();
+      cluster.advance(2_000);
+      expect(session.read('a1')).toEqual(['x', 'y']);
+      expect(session.last!.achieved.replicas).toHaveLength(2);
+      expect(session.read('a1')).toEqual(['x', 'y']);
+      expect(session.last!.achieved.replicas).toEqual(['a1']);
+    });
+  });
+
   it.each(['SESSION', 'ONE', 'TWO', 'QUORUM', 'ALL', 'LINEARIZABLE'] as const)('reads its own writes through a replica that missed them, at %s', (level) => {
     const cluster = testCluster();
     const session = new Session(cluster);
