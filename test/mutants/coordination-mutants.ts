@@ -69,7 +69,7 @@ export const COORDINATION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'dot-forgotten-before-it-is-on-disk',
-    breaks: 'one operation, one dot: also where the disk fails under a write of this row',
+    breaks: 'F10: a counter is never used twice, also where the disk fails under a write of this row',
     file: COORDINATOR,
     find: '      write.start();\n',
     replace: '      write.start();\n      this.ports.minter.durable(request, this.ports.rows.latestHeader(request).context);\n',

@@ -234,6 +234,8 @@ class Simulation implements FaultScene, DeviceWorld {
     const { clock } = this.cluster;
     this.isHarming = false;
     healAll(this);
+    // What devices had begun is over by then: a write that comes in between two looks is no divergence.
+    clock.advance(REQUEST_TIMEOUT_MS);
     // Before anybody reads: this time is for hints and anti-entropy to make replicas equal, with no read repair to help.
     const beganMs = clock.monotonicMs();
     this.#comeToPeace();

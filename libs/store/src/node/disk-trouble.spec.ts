@@ -73,7 +73,7 @@ describe('[W9] while a disk has failed', () => {
     expect(cluster.list('bob', { via: 'b1' })).toEqual(['x']);
   });
 
-  it.each(['failing sync', 'full disk'] as const)('%s: a write that was being prepared at its node takes no dot of one that was on its way to that disk', (how) => {
+  it.each(['failing sync', 'full disk'] as const)('[F10] %s: a write that was being prepared at its node takes no dot of one that was on its way to that disk', (how) => {
     const cluster = testCluster({ seed: 4 });
     cluster.add('ann', 'x', { via: 'a1' });
     cluster.advance(3_000);
