@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readOptions } from './drill-options.js';
+import { commandAgain, readOptions } from './drill-options.js';
 
 describe('the command line', () => {
   it('needs nothing', () => expect(readOptions([])).toMatchObject({ drill: null, all: false, zones: 3, 'nodes-per-zone': 2, arrivals: 'poisson', users: 200, 'list-size': 20, seed: 1 }));
@@ -17,4 +17,13 @@ describe('the command line', () => {
     [['--nope'], /Unknown option '--nope'/],
     [['zone-kill', '--all'], /one of a drill, --all, --script and --peak at a time/],
   ])('refuses %o', (words, fault) => expect(() => readOptions(words)).toThrow(fault));
+});
+
+describe('the command to run it again', () => {
+  it.each<[string[], string]>([
+    [[], 'npm run drill -- --seed 7'],
+    [['zone-kill', '--rate', '300'], 'npm run drill -- zone-kill --rate 300 --seed 7'],
+    [['--seed=7', '--all'], 'npm run drill -- --all --seed 7'],
+    [['--all', '--report', 'some/where', '--data=else/where'], 'npm run drill -- --all --seed 7'],
+  ])('of %o names the seed, and no place on this machine', (words, command) => expect(commandAgain(words, 7)).toBe(command));
 });

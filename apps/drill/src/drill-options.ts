@@ -60,11 +60,25 @@ export function readOptions(words: readonly string[]): DrillOptions {
   return { ...read.data, drill: name === undefined ? null : (name as DrillName) };
 }
 
+/** Options that say where something lies on this machine, and nothing of what is run. */
+const PLACES: ReadonlySet<string> = new Set(['report', 'data']);
+
+/** The command that runs the same again, on any machine; its seed is named whether it was given or not. */
+export function commandAgain(words: readonly string[], seed: number): string {
+  const told = parsed(words).tokens.flatMap((token) => {
+    if (token.kind === 'positional') return [token.value];
+    if (token.kind !== 'option' || token.name === 'seed' || PLACES.has(token.name)) return [];
+    return token.value === undefined ? [`--${token.name}`] : [`--${token.name}`, token.value];
+  });
+  return ['npm run drill --', ...told, '--seed', String(seed)].join(' ');
+}
+
 function parsed(words: readonly string[]) {
   try {
     return parseArgs({
       args: [...words],
       allowPositionals: true,
+      tokens: true,
       options: {
         all: flag, peak: flag, brief: flag, script: text, slo: text, data: text, target: text, zones: text, 'nodes-per-zone': text, rate: text,
         arrivals: text, users: text, 'list-size': text, seed: text, skew: text, mix: text, duration: text, report: text,

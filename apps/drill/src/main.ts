@@ -9,7 +9,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type as systemT
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DrillRefused } from './drill-refused.js';
-import { readOptions, type DrillOptions } from './drill-options.js';
+import { commandAgain, readOptions, type DrillOptions } from './drill-options.js';
 import { runDrill } from './drill.js';
 import { UndoList } from './faults/undo-list.js';
 import { startGenerator, type GeneratorProcess } from './generator-process.js';
@@ -216,7 +216,7 @@ function environmentOf({ about }: Scene, { seed }: DrillOptions, words: readonly
     system: `${systemType()} ${release()}`,
     loadAverage: Math.round(10 * loadavg()[0]!) / 10,
     cluster: about,
-    command: `npm run drill -- ${[...words, ...(words.includes('--seed') ? [] : ['--seed', String(seed)])].join(' ')}`,
+    command: commandAgain(words, seed),
   };
 }
 
