@@ -65,7 +65,7 @@ export function configurationOf(entry, outputPath = path.join(root, 'dist')) {
         },
       ],
     },
-    optimization: { nodeEnv: false },
+    optimization: { nodeEnv: false, concatenateModules: true, providedExports: true, usedExports: true, sideEffects: true, innerGraph: true },
     node: { __filename: false, __dirname: false },
   };
 }
