@@ -16,10 +16,10 @@ const PEAK_ROUNDS = 3;
 const LONGER = 5;
 
 export async function halfPeak(bench: Bench): Promise<Finding> {
-  const { seconds, rounds, inFlight, users } = bench.size;
+  const { seconds, rounds, warmSeconds, inFlight, users } = bench.size;
   const { server, filled } = await bench.triptych();
   const next = halfAndHalf(add(server, users), list(server, users, filled));
-  await runLoad({ inFlight, seconds: Math.min(seconds, 2), next });
+  await runLoad({ inFlight, seconds: warmSeconds, next });
   const peaks: number[] = [];
   for (let round = 0; round < Math.min(rounds, PEAK_ROUNDS); round++) {
     const { requests, failures, seconds: took } = await runLoad({ inFlight, seconds, next });

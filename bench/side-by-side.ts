@@ -57,12 +57,12 @@ export async function sideBySide(bench: Bench): Promise<SideBySide> {
   }
 }
 
-async function measure(loads: readonly Load[], { size: { seconds, rounds, inFlight }, say }: Bench): Promise<BenchRow[]> {
+async function measure(loads: readonly Load[], { size: { seconds, rounds, warmSeconds, inFlight }, say }: Bench): Promise<BenchRow[]> {
   const results = loads.map(({ name }) => ({ name, rounds: [] as Measurement[] })) satisfies BenchRow[];
   for (let round = -1; round < rounds; round++) {
     for (const [index, load] of loads.entries()) {
       // Round -1 warms everything up.
-      const measured = await measureLoad(load, inFlight, round < 0 ? Math.min(seconds, 2) : seconds);
+      const measured = await measureLoad(load, inFlight, round < 0 ? warmSeconds : seconds);
       say(`${round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`}: ${load.name}: ${measured.cpuUsPerRequest.toFixed(0)} us, ${measured.requestsPerSecond.toFixed(0)} requests/s`);
       if (round >= 0) results[index]!.rounds.push(measured);
     }

@@ -20,7 +20,7 @@ const READY_WITHIN_MS = 600_000;
 
 export async function users(bench: Bench): Promise<Finding> {
   const { programs, directory, say, size } = bench;
-  const { seconds, rounds, inFlight, idleSeconds, ownZones: zones, nodesPerZone } = size;
+  const { seconds, rounds, warmSeconds, inFlight, idleSeconds, ownZones: zones, nodesPerZone } = size;
   const counts = [size.fewUsers, size.manyUsers] as const;
   const servers: TriptychServer[] = [];
   try {
@@ -36,7 +36,7 @@ export async function users(bench: Bench): Promise<Finding> {
     const failures: [number, number] = [0, 0];
     for (let round = -1; round < rounds; round++) {
       for (const [index, server] of servers.entries()) {
-        const { cpuUsPerRequest, failures: failed } = await measureLoad({ server, next: halfAndHalfOf(server, counts[index]!) }, inFlight, seconds);
+        const { cpuUsPerRequest, failures: failed } = await measureLoad({ server, next: halfAndHalfOf(server, counts[index]!) }, inFlight, round < 0 ? warmSeconds : seconds);
         say(`${round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`}: ${server.name}: ${cpuUsPerRequest.toFixed(0)} us`);
         if (round < 0) continue;
         us[index]!.push(cpuUsPerRequest);

@@ -107,10 +107,10 @@ describe('the home page', () => {
   });
 
   it('takes a handful of calls', async () => {
-    await wholePage('b', 'a whole page');
-    const before = (await admin('gateway-b', 'GET', 'services')).filmLookups;
-    const page = await home('b');
-    const after = (await admin('gateway-b', 'GET', 'services')).filmLookups;
+    const lookups = async () => (await admin('gateway-b', 'GET', 'services')).filmLookups;
+    let [before, page, after] = [await lookups(), await home('b'), await lookups()];
+    // A page that is late looks for films that it does not show.
+    while (!isWhole(page)) [before, page, after] = [await lookups(), await home('b'), await lookups()];
     expect(after.callers - before.callers).toBe(page.cells.length);
     expect(after.keys - before.keys).toBeGreaterThanOrEqual(new Set(page.cells.map(({ filmId }) => filmId)).size);
     expect(after.batches - before.batches).toBeLessThanOrEqual(6);

@@ -40,7 +40,7 @@ const NO_HINTS = { maxBytes: 0, maxBytesPerTarget: 0, maxInFlight: 1, bytesPerSe
 const SLOW_TREES = { roundEveryMs: 25_000, lookEveryMs: 5_000, bytesPerSecond: 2_000 };
 
 /** A week's pass in half a minute: what nobody reads is to be found within a simulation. */
-export const SCRUB = { bytesPerSecond: 256 * 1024, passEveryMs: 30_000, startAfterMs: 5_000, savePositionEveryMs: 5_000 };
+export const SCRUB = { bytesPerSecond: 64 * 1024, hurriedBytesPerSecond: 256 * 1024, passEveryMs: 30_000, startAfterMs: 5_000, savePositionEveryMs: 5_000 };
 
 /** Settings of the mechanisms that make replicas equal without a reader. */
 export const REPAIR = {

@@ -19,7 +19,7 @@ import { systemClock } from '@app/time';
 
 /** Another list of films, or another form of it, is another edition, and is loaded anew. */
 const EDITION = 'movies-2';
-const AT_ONCE = 32;
+const AT_ONCE = 96;
 const ROUNDS_MAX = 3;
 const WRITE_TIMEOUT_MS = 10_000;
 const PROGRESS_MS = 2_000;

@@ -60,7 +60,7 @@ export class SupervisedProcess {
   async start(timeoutMs: number): Promise<void> {
     assert(this.#child === null, 'a process is started when there is none');
     const log = openLog(this.launch.logFile);
-    const child = spawn(process.execPath, ['--enable-source-maps', this.launch.entry], {
+    const child = spawn(process.execPath, [this.launch.entry], {
       env: this.launch.environment,
       // A session of its own: Ctrl-C in a terminal reaches the supervisor alone, which then stops them in order.
       detached: true,
