@@ -7,7 +7,7 @@ import { TriptychError } from '@app/contracts';
 import { decodeFileHeader, decodeGroup, FILE_HEADER_BYTES } from '../core/codec/log-record.js';
 import type { Disk } from '../ports/disk.js';
 import type { FileDamage } from '../ports/storage-engine.js';
-import { readCheckpoint, type CheckpointFiles } from './checkpoint-file.js';
+import { readCheckpoint, STEP_BYTES, type CheckpointFiles } from './checkpoint-file.js';
 
 const PIECE_BYTES = 256 * 1024;
 
@@ -17,7 +17,7 @@ export interface CheckedFiles extends CheckpointFiles {
   readonly segments: () => readonly string[];
 }
 
-/** One step reads a piece and yields its bytes, those of a checkpoint as they are when they are not compressed. Ends with what is damaged. */
+/** One step reads a piece and yields its bytes, for a checkpoint those of its groups before they were compressed. Ends with what is damaged. */
 export function* checkFiles({ disk, compressor, checkpoints, segments }: CheckedFiles): Generator<number, readonly FileDamage[]> {
   const damage: FileDamage[] = [];
   const check = function* (name: string, isNeeded: () => boolean, reading: Generator<number, void>): Generator<number> {
@@ -34,7 +34,7 @@ export function* checkFiles({ disk, compressor, checkpoints, segments }: Checked
 
 function* readThroughCheckpoint(files: CheckpointFiles, name: string): Generator<number> {
   const reading = readCheckpoint(files, name, () => {});
-  while (!reading.next().done) yield PIECE_BYTES;
+  while (!reading.next().done) yield STEP_BYTES;
 }
 
 function* readThroughSegment(disk: Disk, name: string): Generator<number> {
