@@ -18,7 +18,7 @@ import { MAX_KEY_BYTES } from '../ports/storage-engine.js';
 
 /** Read from disk in pieces of this. */
 const READ_BYTES = 256 * 1024;
-/** Read back in steps of about this many bytes of groups, each in a turn of its own: a millisecond. */
+/** Read back in steps of about this many bytes of groups, each in a turn of its own: half a millisecond to one. */
 export const STEP_BYTES = 128 * 1024;
 /** Enough for any group, a piece and one record more, and for its frame: what does not compress gets hardly larger. */
 const LARGEST_GROUP_BYTES = 2 * 1024 * 1024;
