@@ -3,15 +3,16 @@
  * lists given as the deltas that adds make, one batch a list. What lies there then is what adds would have left, at a tenth
  * of the cost of a request for each. Says how many favorites the node holds now, and ends.
  *
- *     node fill-store.js '{"directory": ..., "clusterId": ..., "nodeId": "a1", "users": 1000, "films": 20, "ring": null, "compact": true}'
+ *     node fill-store.js '{"directory": ..., "clusterId": ..., "nodeId": "a1", "users": 1000, "films": 20, "lists": "any", "ring": null, "compact": true}'
  */
 import { nodeId as nodeIdOf, type RingMember } from '@app/contracts';
 import { founded, sipHash128, tokenOf, TokenRing } from '@app/store';
 import { openLmdbEngine } from '@app/store/adapters';
-import { systemClock } from '@app/time';
+import { SeededRandom, systemClock } from '@app/time';
+import type { Delta } from '../libs/store/src/core/row/delta.js';
 import { RowHasher } from '../libs/store/src/core/row/row-header.js';
 import { RowStore } from '../libs/store/src/node/row-store.js';
-import { Films } from '../test/costs/films.js';
+import { anyFilms, Films } from '../test/costs/films.js';
 
 export interface StoreFilling {
   readonly directory: string;
@@ -21,6 +22,8 @@ export interface StoreFilling {
   readonly users: number;
   /** In each list. */
   readonly films: number;
+  /** The same films at the same times in every list, or any in each: what repeats compresses as no real lists do. */
+  readonly lists: 'same' | 'any';
   /** Whom the rows belong to; null where they are all this node's. */
   readonly ring: { readonly members: readonly RingMember[]; readonly replicationFactor: number } | null;
   /** Ends with a checkpoint, behind which the log is trimmed. */
@@ -35,15 +38,17 @@ export interface StoreFilled {
 const AT_ONCE = 1_000;
 const LOOK_EVERY_MS = 10;
 
-const { directory, clusterId, nodeId, users, films, ring, compact } = JSON.parse(process.argv[2]!) as StoreFilling;
+const { directory, clusterId, nodeId, users, films, lists, ring, compact } = JSON.parse(process.argv[2]!) as StoreFilling;
 const { engine } = openLmdbEngine({ directory, clusterId, nodeId, clock: systemClock });
 // As the service keys them.
 const rows = new RowStore(engine, new RowHasher(sipHash128(new Uint8Array(16), Buffer.from(clusterId))), () => 'latest', () => {});
 const tokens = ring === null ? null : new TokenRing(founded(ring.members, ring.replicationFactor, 'nothing').members, ring.replicationFactor);
 
 const isHere = (user: string): boolean => tokens === null || tokens.isReplica(nodeIdOf(nodeId), tokenOf('favorites', user));
+const random = new SeededRandom(1);
+const listed = (): Delta[] => (lists === 'any' ? anyFilms(random, films) : new Films().many(films));
 const written = (user: string): Promise<void> =>
-  new Promise((resolve, reject) => rows.applyAll({ table: 'favorites', row: user }, new Films().many(films), (error) => (error ? reject(error) : resolve())));
+  new Promise((resolve, reject) => rows.applyAll({ table: 'favorites', row: user }, listed(), (error) => (error ? reject(error) : resolve())));
 
 let favorites = 0;
 await fill(0, compact ? users - 1 : users);

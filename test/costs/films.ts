@@ -1,4 +1,5 @@
-/** The history of a list, made without a cluster. */
+/** The history of lists, made without a cluster. */
+import { SeededRandom } from '@app/time';
 import { actorIdFrom, type ActorId } from '../../libs/store/src/core/causality/dot.js';
 import type { Delta } from '../../libs/store/src/core/row/delta.js';
 import { lastPosition } from '../../libs/store/src/core/row/position.js';
@@ -34,4 +35,24 @@ export class Films {
   }
 }
 
+const CATALOG_FILMS = 100_000;
+const DAY_MS = 86_400_000;
+const DEVICES = ['tv in the kitchen', 'tv in the bedroom', 'phone of somebody', 'tablet on a couch'];
+
+/** A list as people leave one: any films, days apart, from one device or another, minted by whichever node was asked. */
+export function anyFilms(random: SeededRandom, count: number): Delta[] {
+  const items = new Set<string>();
+  while (items.size < count) items.add(`film-${String(random.below(CATALOG_FILMS)).padStart(6, '0')}`);
+  let ms = 1_700_000_000_000 + random.below(365 * DAY_MS);
+  return [...items].map((item) => {
+    ms += random.below(10 * DAY_MS);
+    const hlc = ms * 1_024;
+    const dot = { actor: random.pick(ACTORS), counter: 1 + random.below(10_000_000) };
+    const value = Buffer.from(`\u0001{"zone":"zone-${random.pick(['a', 'b', 'c'])}","device":"${random.pick(DEVICES)}"}`);
+    return { item, dot, hlc, supersedes: [], version: { facet: 'cell', position: lastPosition(hlc, dot), value } };
+  });
+}
+
 const actorOf = (number: number): ActorId => actorIdFrom(new Uint8Array(8).fill(number));
+/** Nine nodes, each with an id of random bytes as a real one has. */
+const ACTORS: readonly ActorId[] = Array.from({ length: 9 }, (_, number) => actorIdFrom(new SeededRandom(number).bytes(8)));

@@ -5,6 +5,7 @@ import { openLogEngine, type EngineSettings, type OpenedEngine } from '../node/l
 import type { Disk } from '../ports/disk.js';
 import { LmdbTables } from './lmdb-table.js';
 import { NodeDisk } from './node-disk.js';
+import { zstdCompressor } from './zstd-compressor.js';
 
 export interface LmdbEngineOptions extends DirectoryOwner {
   /** Made where it is not there. */
@@ -24,7 +25,7 @@ export function openLmdbEngine({ directory, wrapDisk = (disk) => disk, ...option
   const disk = new NodeDisk(directory);
   try {
     const tables = new LmdbTables(directory);
-    return openLogEngine({ ...options, disk: wrapDisk(disk), tables, atTurnEnd: (task) => void setImmediate(task) });
+    return openLogEngine({ ...options, disk: wrapDisk(disk), tables, compressor: zstdCompressor, atTurnEnd: (task) => void setImmediate(task) });
   } catch (error) {
     disk.close();
     throw error;

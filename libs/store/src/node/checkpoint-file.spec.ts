@@ -1,13 +1,23 @@
 import { SeededRandom, SimClock } from '@app/time';
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { decodeGroup, GroupWriter, unseal, type WriteBatch } from '../core/codec/log-record.js';
+import { zstdCompressor } from '../adapters/zstd-compressor.js';
+import { decodeFrame, decodeGroup, encodeFrame, FILE_HEADER_BYTES, GroupWriter, unseal, type WriteBatch } from '../core/codec/log-record.js';
 import type { Disk } from '../ports/disk.js';
 import { MemoryTable } from '../testing/memory-table.js';
 import { SimDisk } from '../testing/sim-disk.js';
-import { CheckpointWriter, isComplete, readCheckpoint } from './checkpoint-file.js';
+import { CheckpointWriter, groupBytesOf, readCheckpoint } from './checkpoint-file.js';
 import { listCheckpoints } from './checkpoints.js';
 
 const NAME = 'checkpoint-0000000000000007';
+
+const put = (key: string, value: string) => ({ key: Buffer.from(key), value: Buffer.from(value) });
+
+interface Outcome {
+  error?: Error;
+  done: boolean;
+  groupBytes?: number;
+}
 
 describe('a checkpoint', () => {
   let clock: SimClock;
@@ -30,18 +40,17 @@ describe('a checkpoint', () => {
     writer.add(batch);
     table.apply(decodeGroup(writer.finish(), 0)!.mutations);
   }
-  const put = (key: string, value: string) => ({ key: Buffer.from(key), value: Buffer.from(value) });
-  function write(pieceBytes = 200): { error?: Error; done: boolean } {
-    const outcome: { error?: Error; done: boolean } = { done: false };
+  function write(pieceBytes = 200): Outcome {
+    const outcome: Outcome = { done: false };
     const atTurnEnd = (task: () => void) => void clock.after(0, task);
-    new CheckpointWriter({ disk, table, name: NAME, pieceBytes, durableLsn: () => durableLsn, whenSynced: (synced) => synced(), wallMs: () => clock.wallMs(), atTurnEnd }, (error) =>
-      Object.assign(outcome, { error, done: true }),
+    new CheckpointWriter({ disk, compressor: zstdCompressor, table, name: NAME, pieceBytes, durableLsn: () => durableLsn, whenSynced: (synced) => synced(), wallMs: () => clock.wallMs(), atTurnEnd }, (error, groupBytes) =>
+      Object.assign(outcome, { error, done: true, groupBytes }),
     );
     return outcome;
   }
   function read() {
     const records: Record<string, string> = {};
-    const reading = readCheckpoint(disk, NAME, (found) => {
+    const reading = readCheckpoint({ disk, compressor: zstdCompressor }, NAME, (found) => {
       for (const { key, value } of found) records[Buffer.from(key).toString()] = Buffer.from(unseal(key, value!)!).toString();
     });
     let step = reading.next();
@@ -57,7 +66,7 @@ describe('a checkpoint', () => {
     apply(Object.entries(expected).map(([key, value]) => put(key, value)));
     const outcome = write();
     clock.advance(1000);
-    expect(outcome).toEqual({ done: true, error: undefined });
+    expect(outcome).toMatchObject({ done: true, error: undefined });
     expect(read()).toEqual({ lsn: 7, throughLsn: 7, records: expected });
   });
 
@@ -85,17 +94,109 @@ describe('a checkpoint', () => {
     write(1);
     clock.advance(1000);
     const bytes = disk.read(NAME);
-    expect(isComplete(disk, NAME)).toBe(true);
+    expect(groupBytesOf(disk, NAME)).toBeGreaterThan(0);
     for (let length = 0; length < bytes.length; length++) {
       disk.replace(NAME, bytes.subarray(0, length));
-      expect(isComplete(disk, NAME), `${length} bytes`).toBe(false);
+      expect(groupBytesOf(disk, NAME), `${length} bytes`).toBeNull();
       expect(read).toThrow(/damaged/);
       expect(listCheckpoints(disk)).toEqual([]);
       clock.advance(1);
       expect(disk.list()).not.toContain(NAME);
     }
     disk.replace(NAME, bytes);
-    expect(listCheckpoints(disk)).toEqual([{ name: NAME, lsn: 7, sizeBytes: bytes.length }]);
+    expect(listCheckpoints(disk)).toEqual([{ name: NAME, lsn: 7, groupBytes: groupBytesOf(disk, NAME) }]);
+  });
+
+  it('[S14] of records like those of favorites takes at most half of their bytes, and knows how many they have', () => {
+    apply(likeFavorites(2_000));
+    const outcome = write(64 * 1024);
+    clock.advance(1000);
+    expect(outcome).toMatchObject({ done: true, error: undefined });
+    let recordBytes = 0;
+    for (const { key, value } of likeFavorites(2_000)) recordBytes += key.length + value.length;
+    expect(disk.sizeBytes(NAME)).toBeLessThan(recordBytes / 2);
+    expect(groupBytesOf(disk, NAME)).toBe(outcome.groupBytes);
+    expect(outcome.groupBytes).toBeGreaterThan(recordBytes);
+    expect(Object.keys(read().records)).toHaveLength(2_000);
+  });
+
+  it('[S14] of records that cannot be compressed is read as well', () => {
+    const random = new SeededRandom(2);
+    const records = Array.from({ length: 4 }, (_, i) => ({ key: Buffer.from(`key${i}`), value: Buffer.from(random.bytes(1024 * 1024)) }));
+    apply(records);
+    const outcome = write(512 * 1024);
+    clock.advance(1000);
+    expect(outcome).toMatchObject({ done: true, error: undefined });
+    expect(Object.keys(read().records)).toHaveLength(4);
+  });
+
+  it('[S14] is read back about 128 KiB of records at a time, however small the file', () => {
+    apply(Array.from({ length: 3_000 }, (_, i) => put(`key${10_000 + i}`, 'x'.repeat(1_000))));
+    write(64 * 1024);
+    clock.advance(1000);
+    expect(disk.sizeBytes(NAME)).toBeLessThan(256 * 1024);
+    let stepBytes = 0;
+    let steps = 0;
+    const reading = readCheckpoint({ disk, compressor: zstdCompressor }, NAME, (found) => {
+      for (const { key, value } of found) stepBytes += key.length + value!.length;
+    });
+    for (; reading.next().done !== true; steps++) {
+      expect(stepBytes).toBeLessThan(256 * 1024);
+      stepBytes = 0;
+    }
+    expect(steps).toBeGreaterThan(16);
+  });
+
+  it('[S14] is refused wherever a frame is damaged, in STORE_RECORD_CORRUPT and nothing else', () => {
+    apply(likeFavorites(500));
+    write(20_000);
+    clock.advance(1000);
+    const bytes = disk.read(NAME);
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (offset, mask) => {
+        const rotten = new Uint8Array(bytes);
+        rotten[offset]! ^= mask;
+        disk.replace(NAME, rotten);
+        expect(read).toThrow(expect.objectContaining({ code: 'STORE_RECORD_CORRUPT' }));
+      }),
+    );
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), (length) => {
+        disk.replace(NAME, bytes.subarray(0, length));
+        expect(read).toThrow(expect.objectContaining({ code: 'STORE_RECORD_CORRUPT' }));
+      }),
+    );
+  });
+
+  it('[S14] is refused where a frame with a good checksum holds no group, expands to more than it says, or says more than a group has', () => {
+    apply([put('a', '1'), put('b', '2')]);
+    write();
+    clock.advance(1000);
+    const bytes = disk.read(NAME);
+    const { groupBytes, compressed, byteLength } = decodeFrame(bytes, FILE_HEADER_BYTES)!;
+    const head = bytes.subarray(0, FILE_HEADER_BYTES);
+    const tail = bytes.subarray(FILE_HEADER_BYTES + byteLength);
+    const bomb = 64 * 1024 * 1024;
+    const twoGroups = Buffer.concat([zstdCompressor.expand(compressed, groupBytes)!, zstdCompressor.expand(compressed, groupBytes)!]);
+    const frames = {
+      'no group': encodeFrame(9, zstdCompressor.compress(Buffer.from('no group!'))),
+      'not compressed': encodeFrame(groupBytes, zstdCompressor.expand(compressed, groupBytes)!),
+      'another byte count': encodeFrame(groupBytes - 1, compressed),
+      'two groups': encodeFrame(twoGroups.length, zstdCompressor.compress(twoGroups)),
+      'a bomb': encodeFrame(groupBytes, zstdCompressor.compress(Buffer.alloc(bomb))),
+      'a bomb that says so': encodeFrame(bomb, zstdCompressor.compress(Buffer.alloc(bomb))),
+      'another sum': encodeFrame(groupBytes + 1, new Uint8Array(0)),
+    };
+    for (const [what, frame] of Object.entries(frames)) {
+      disk.replace(NAME, Buffer.concat([head, frame, tail]));
+      const asked: number[] = [];
+      const expand = (bytes: Uint8Array, byteCount: number) => (asked.push(byteCount), zstdCompressor.expand(bytes, byteCount));
+      const reading = readCheckpoint({ disk, compressor: { ...zstdCompressor, expand } }, NAME, () => {});
+      expect(() => reading.next(), what).toThrow(expect.objectContaining({ code: 'STORE_RECORD_CORRUPT' }));
+      expect(Math.max(0, ...asked), what).toBeLessThanOrEqual(2 * 1024 * 1024);
+    }
+    disk.replace(NAME, Buffer.concat([head, encodeFrame(groupBytes, compressed), tail]));
+    expect(read().records).toEqual({ a: '1', b: '2' });
   });
 
   it('is refused when any bit of it has flipped', () => {
@@ -138,3 +239,15 @@ describe('a checkpoint', () => {
     expect(full.error?.message).toMatch(/ENOSPC/);
   });
 });
+
+/** Item records and their order index, in rows of twenty, as adds of random films at random times leave them. */
+function likeFavorites(count: number): { key: Buffer; value: Buffer }[] {
+  const random = new SeededRandom(7);
+  return Array.from({ length: count / 2 }, (_, i) => {
+    const row = `favorites\0user-${10_000 + Math.floor(i / 20)}\0`;
+    const film = `film-${String(random.below(100_000)).padStart(6, '0')}`;
+    const place = `T${Buffer.from(random.bytes(12)).toString('base64')}`;
+    const value = `${Buffer.from(random.bytes(8)).toString('latin1')}${place}{"zone":"zone-${random.pick(['a', 'b', 'c'])}","device":"tv in the kitchen"}`;
+    return [put(`${row}i${film}`, `${film}${value}`), put(`${row}o${place}${film}`, `${film}${value}`)];
+  }).flat();
+}

@@ -11,7 +11,7 @@
  * which costs what is dirty and not what is stored.
  */
 import type { Disk } from '../ports/disk.js';
-import { CheckpointWriter, isComplete, type CheckpointSource } from './checkpoint-file.js';
+import { CheckpointWriter, groupBytesOf, type CheckpointSource } from './checkpoint-file.js';
 import type { CommitLog } from './commit-log.js';
 
 const KEPT = 2;
@@ -21,13 +21,14 @@ const RETRY_SHARE = 1 / 4;
 export interface Checkpoint {
   readonly name: string;
   readonly lsn: number;
-  readonly sizeBytes: number;
+  /** Of what it holds, not compressed. */
+  readonly groupBytes: number;
 }
 
 export interface CheckpointPolicy {
   /** Log bytes between two checkpoints, at least. */
   readonly minLogBytes: number;
-  /** Log bytes between two checkpoints, as a share of the last one's bytes, when that is more. */
+  /** Log bytes between two checkpoints, as a share of what the last one holds, not compressed, when that is more. */
   readonly sizeShare: number;
   /** See CheckpointSource. */
   readonly pieceBytes: number;
@@ -39,8 +40,9 @@ export function listCheckpoints(disk: Disk): Checkpoint[] {
   for (const name of disk.list()) {
     const digits = /^checkpoint-(\d{16})$/.exec(name)?.[1];
     if (digits === undefined) continue;
-    if (isComplete(disk, name)) checkpoints.push({ name, lsn: Number(digits), sizeBytes: disk.sizeBytes(name) });
-    else disk.remove(name);
+    const groupBytes = groupBytesOf(disk, name);
+    if (groupBytes === null) disk.remove(name);
+    else checkpoints.push({ name, lsn: Number(digits), groupBytes });
   }
   return checkpoints.sort((a, b) => b.lsn - a.lsn);
 }
@@ -96,10 +98,10 @@ export class Checkpoints {
     const lsn = this.source.durableLsn();
     const name = `checkpoint-${String(lsn).padStart(16, '0')}`;
     const beganAtBytes = this.#grownBytes;
-    this.#running = new CheckpointWriter({ ...this.source, name, pieceBytes: this.policy.pieceBytes }, (error, sizeBytes) => {
+    this.#running = new CheckpointWriter({ ...this.source, name, pieceBytes: this.policy.pieceBytes }, (error, groupBytes) => {
       this.#running = null;
       if (error === undefined) {
-        this.#keep({ name, lsn, sizeBytes });
+        this.#keep({ name, lsn, groupBytes });
         this.#dueAtBytes = beganAtBytes + this.#interval();
       } else {
         this.#failures++;
@@ -124,6 +126,6 @@ export class Checkpoints {
   }
 
   #interval(): number {
-    return Math.max(this.policy.minLogBytes, this.policy.sizeShare * (this.kept[0]?.sizeBytes ?? 0));
+    return Math.max(this.policy.minLogBytes, this.policy.sizeShare * (this.kept[0]?.groupBytes ?? 0));
   }
 }

@@ -7,19 +7,18 @@ import { TriptychError } from '@app/contracts';
 import { decodeFileHeader, decodeGroup, FILE_HEADER_BYTES } from '../core/codec/log-record.js';
 import type { Disk } from '../ports/disk.js';
 import type { FileDamage } from '../ports/storage-engine.js';
-import { readCheckpoint } from './checkpoint-file.js';
+import { readCheckpoint, STEP_BYTES, type CheckpointFiles } from './checkpoint-file.js';
 
 const PIECE_BYTES = 256 * 1024;
 
-export interface CheckedFiles {
-  readonly disk: Disk;
+export interface CheckedFiles extends CheckpointFiles {
   /** Names, at this moment: a file that is no longer among them was removed meanwhile, and is nobody's loss. */
   readonly checkpoints: () => readonly string[];
   readonly segments: () => readonly string[];
 }
 
-/** One step reads a piece and yields its bytes. Ends with what is damaged. */
-export function* checkFiles({ disk, checkpoints, segments }: CheckedFiles): Generator<number, readonly FileDamage[]> {
+/** One step reads a piece and yields its bytes, for a checkpoint those of its groups before they were compressed. Ends with what is damaged. */
+export function* checkFiles({ disk, compressor, checkpoints, segments }: CheckedFiles): Generator<number, readonly FileDamage[]> {
   const damage: FileDamage[] = [];
   const check = function* (name: string, isNeeded: () => boolean, reading: Generator<number, void>): Generator<number> {
     try {
@@ -28,14 +27,14 @@ export function* checkFiles({ disk, checkpoints, segments }: CheckedFiles): Gene
       if (isNeeded()) damage.push({ file: name, reason: (error as Error).message });
     }
   };
-  for (const name of checkpoints()) yield* check(name, () => checkpoints().includes(name), readThroughCheckpoint(disk, name));
+  for (const name of checkpoints()) yield* check(name, () => checkpoints().includes(name), readThroughCheckpoint({ disk, compressor }, name));
   for (const name of segments()) yield* check(name, () => segments().includes(name), readThroughSegment(disk, name));
   return damage;
 }
 
-function* readThroughCheckpoint(disk: Disk, name: string): Generator<number> {
-  const reading = readCheckpoint(disk, name, () => {});
-  while (!reading.next().done) yield PIECE_BYTES;
+function* readThroughCheckpoint(files: CheckpointFiles, name: string): Generator<number> {
+  const reading = readCheckpoint(files, name, () => {});
+  while (!reading.next().done) yield STEP_BYTES;
 }
 
 function* readThroughSegment(disk: Disk, name: string): Generator<number> {

@@ -169,6 +169,34 @@ describe('a storage engine through power cuts', () => {
     expect(contentOf(open())).toEqual(content);
   });
 
+  it('[S14] waits with the next checkpoint for a share of what the last one holds, not of what its file takes, after a restart too', () => {
+    const clock = new SimClock();
+    const disk = new SimDisk(clock, new SeededRandom(5));
+    const settings = { segmentBytes: 1500, checkpoint: { minLogBytes: 20_000, sizeShare: 1, pieceBytes: 2_000 } };
+    const open = () => openMemoryEngine({ disk, ...OWNER, settings }).engine;
+    let engine = open();
+    let written = 0;
+    const write = () => {
+      engine.write([{ key: Buffer.from(`key${written++ % 500}`), value: Buffer.alloc(100, 7) }], () => {});
+      clock.advance(1);
+    };
+    while (written < 500) write();
+    engine.takeCheckpoint();
+    clock.advance(100);
+    const { checkpointLsn } = engine.stats();
+    expect(checkpointLsn).toBe(500);
+    for (const isRestarted of [false, true]) {
+      if (isRestarted) {
+        disk.crash();
+        engine = open();
+      }
+      for (let count = 0; count < 180; count++) write(); // 24,000 bytes of log; the checkpoint holds 56,000 in a few thousand
+      expect(engine.stats().checkpointLsn).toBe(checkpointLsn);
+    }
+    for (let count = 0; count < 180; count++) write();
+    expect(engine.stats().checkpointLsn).toBeGreaterThan(checkpointLsn);
+  });
+
   it('[S10] refuses a log that ends before what the checkpoint may hold', () => {
     const clock = new SimClock();
     const disk = new SimDisk(clock, new SeededRandom(5));

@@ -10,10 +10,11 @@
 import type { Clock } from '@app/time';
 import { assert, TriptychError } from '@app/contracts';
 import { unseal, type Mutation, type WriteBatch } from '../core/codec/log-record.js';
+import type { Compressor } from '../ports/compressor.js';
 import type { Disk, Settled } from '../ports/disk.js';
 import type { OrderedTable, TableFiles } from '../ports/ordered-table.js';
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES, type Durability, type EngineStats, type FileDamage, type KeyRange, type Recovery, type StorageEngine } from '../ports/storage-engine.js';
-import { readCheckpoint } from './checkpoint-file.js';
+import { readCheckpoint, type CheckpointFiles } from './checkpoint-file.js';
 import { Checkpoints, listCheckpoints, type Checkpoint, type CheckpointPolicy } from './checkpoints.js';
 import { CommitLog, type Segment } from './commit-log.js';
 import { enterDirectory, leaveDirectory, type DirectoryOwner } from './data-directory.js';
@@ -44,6 +45,8 @@ export const DEFAULT_SETTINGS = {
 export interface EngineOptions extends DirectoryOwner {
   readonly disk: Disk;
   readonly tables: TableFiles;
+  /** Of checkpoints. */
+  readonly compressor: Compressor;
   readonly clock: Clock;
   /** Runs a task after all else that this turn of the event loop has to do. */
   readonly atTurnEnd: (task: () => void) => void;
@@ -100,7 +103,7 @@ function afterCleanStop({ tables }: EngineOptions, segments: readonly Segment[],
 }
 
 /** The newest checkpoint that is intact and that the log reaches back to, and all batches after it. */
-function recover({ disk, tables, settings }: EngineOptions, segments: readonly Segment[], checkpoints: readonly Checkpoint[]): Found {
+function recover({ disk, compressor, tables, settings }: EngineOptions, segments: readonly Segment[], checkpoints: readonly Checkpoint[]): Found {
   const refusals: string[] = [];
   for (const [index, candidate] of [...checkpoints, null].entries()) {
     const lsn = candidate?.lsn ?? 0;
@@ -110,7 +113,7 @@ function recover({ disk, tables, settings }: EngineOptions, segments: readonly S
     }
     const table = tables.create();
     try {
-      const throughLsn = candidate === null ? 0 : load(table, disk, candidate);
+      const throughLsn = candidate === null ? 0 : load(table, { disk, compressor }, candidate);
       if (throughLsn === null) {
         refusals.push(`${candidate!.name} is damaged`);
         table.close(null, () => {});
@@ -132,9 +135,9 @@ function recover({ disk, tables, settings }: EngineOptions, segments: readonly S
 }
 
 /** Fills the table from a checkpoint; the LSN that the log must reach, or null when the checkpoint is damaged. */
-function load(table: OrderedTable, disk: Disk, { name, lsn }: Checkpoint): number | null {
+function load(table: OrderedTable, files: CheckpointFiles, { name, lsn }: Checkpoint): number | null {
   try {
-    const reading = readCheckpoint(disk, name, (records) => table.apply(records));
+    const reading = readCheckpoint(files, name, (records) => table.apply(records));
     let step = reading.next();
     while (!step.done) step = reading.next();
     return step.value.lsn === lsn ? step.value.throughLsn : null;
@@ -177,7 +180,7 @@ class LogEngine implements StorageEngine {
     found: Found,
     segments: readonly Segment[],
   ) {
-    const { disk, clock, atTurnEnd } = options;
+    const { disk, compressor, clock, atTurnEnd } = options;
     const settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.#disk = disk;
     this.#table = found.table;
@@ -204,7 +207,7 @@ class LogEngine implements StorageEngine {
     });
     const newestLsn = found.checkpoints[0]?.lsn ?? 0;
     const backlogBytes = segments.reduce((sum, { firstLsn, sizeBytes }) => (firstLsn > newestLsn ? sum + sizeBytes : sum), 0);
-    const source = { disk, table: this.#table, durableLsn: () => this.#log.settledLsn, whenSynced: (synced: () => void) => this.#log.whenSynced(synced), wallMs: () => clock.wallMs(), atTurnEnd };
+    const source = { disk, compressor, table: this.#table, durableLsn: () => this.#log.settledLsn, whenSynced: (synced: () => void) => this.#log.whenSynced(synced), wallMs: () => clock.wallMs(), atTurnEnd };
     this.#checkpoints = new Checkpoints(source, this.#log, { ...DEFAULT_SETTINGS.checkpoint, ...settings.checkpoint }, found.checkpoints, backlogBytes);
   }
 
@@ -284,7 +287,7 @@ class LogEngine implements StorageEngine {
   }
 
   checkFiles(): Generator<number, readonly FileDamage[]> {
-    return checkFiles({ disk: this.#disk, checkpoints: () => this.#checkpoints.names, segments: () => this.#log.closedSegments });
+    return checkFiles({ disk: this.#disk, compressor: this.options.compressor, checkpoints: () => this.#checkpoints.names, segments: () => this.#log.closedSegments });
   }
 
   takeCheckpoint(): void {

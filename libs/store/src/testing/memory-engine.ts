@@ -1,4 +1,5 @@
 /** The storage engine over a memory table and a simulated disk: the production code, in virtual time. */
+import { zstdCompressor } from '../adapters/zstd-compressor.js';
 import { openLogEngine, type EngineSettings, type OpenedEngine } from '../node/log-engine.js';
 import type { DirectoryOwner } from '../node/data-directory.js';
 import { MemoryTables } from './memory-table.js';
@@ -20,7 +21,7 @@ export function openMemoryEngine({ disk, clusterId, nodeId, settings }: MemoryEn
   const tables = new MemoryTables(mount);
   try {
     const atTurnEnd = (task: () => void) => void disk.clock.after(0, task);
-    return { ...openLogEngine({ disk: mount, tables, clock: disk.clock, clusterId, nodeId, atTurnEnd, settings }), tables };
+    return { ...openLogEngine({ disk: mount, tables, compressor: zstdCompressor, clock: disk.clock, clusterId, nodeId, atTurnEnd, settings }), tables };
   } catch (error) {
     mount.close();
     throw error;

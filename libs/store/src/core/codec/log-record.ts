@@ -6,6 +6,12 @@
  *     payload   first LSN, wall ms when it was opened (varints)               then batches until its end
  *     batch     count of mutations (varint)                                   then the mutations
  *     mutation  key length (varint), key, sealed length (varint; 0 removes), value, record CRC u32
+ *     frame     F5 'Z' 'G' 'P'  length u32  CRC u32 of length and payload     in a checkpoint, in place of a group
+ *     payload   bytes of the group (varint), then the group, compressed; without it: bytes of all groups before this frame
+ *
+ * The checksum of a frame is over the bytes as they lie on disk, so that nothing is expanded which is not what was written.
+ * Version 1 of a checkpoint has groups alone; its end mark is a group in both, so that a program which knows version 1 alone
+ * takes a newer one for whole, looks into it and refuses it, rather than removing it as cut short.
  *
  * A group is what one sync makes durable, and the unit of checksum: the log writes no group before the one in front of it
  * is durable, so at most one can be torn, and it is the last. Refused: a checksum for each batch. A lost sector in the
@@ -20,13 +26,17 @@ import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
 import { crc32 } from './checksum.js';
 
-export const FORMAT_VERSION = 1;
+/** The version written, and the oldest that is read. */
+const VERSIONS = { log: { written: 1, oldest: 1 }, checkpoint: { written: 2, oldest: 1 } };
 export const FILE_HEADER_BYTES = 24;
 const MAGIC = { log: Buffer.from('TRIPTLOG', 'latin1'), checkpoint: Buffer.from('TRIPTCKP', 'latin1') };
 
 const GROUP_MARK = Buffer.from([0xf5, 0x47, 0x52, 0x50]);
-const GROUP_HEADER_BYTES = 12;
+/** Of a group and of a frame alike: mark, length, checksum. */
+const MARKED_HEADER_BYTES = 12;
 const GROUP_HEADER = Buffer.concat([GROUP_MARK, Buffer.alloc(8)]);
+const FRAME_MARK = Buffer.from([0xf5, 0x5a, 0x47, 0x50]);
+const FRAME_HEADER = Buffer.concat([FRAME_MARK, Buffer.alloc(8)]);
 
 const SEAL_BYTES = 4;
 
@@ -42,7 +52,7 @@ export interface Mutation {
 export function encodeFileHeader(kind: keyof typeof MAGIC, lsn: number): Uint8Array {
   const writer = new ByteWriter(FILE_HEADER_BYTES);
   writer.fixed(MAGIC[kind]);
-  writer.u32(FORMAT_VERSION);
+  writer.u32(VERSIONS[kind].written);
   writer.u64(BigInt(lsn));
   writer.u32(crc32(writer.finish()));
   return writer.finish();
@@ -56,8 +66,9 @@ export function decodeFileHeader(kind: keyof typeof MAGIC, bytes: Uint8Array): n
   const version = reader.u32();
   const lsn = reader.u64();
   if (reader.u32() !== crc32(bytes, 0, 0, FILE_HEADER_BYTES - 4)) return null;
-  if (version !== FORMAT_VERSION) {
-    throw new TriptychError('STORE_FAILED', `a ${kind} file is of version ${version}, this program reads ${FORMAT_VERSION}`, { version });
+  const { written, oldest } = VERSIONS[kind];
+  if (version < oldest || version > written) {
+    throw new TriptychError('STORE_FAILED', `a ${kind} file is of version ${version}, this program reads ${oldest === written ? written : `${oldest} to ${written}`}`, { version });
   }
   return Number(lsn);
 }
@@ -110,11 +121,7 @@ export class GroupWriter {
 
   /** The group's bytes: a view, good until the next `open`. */
   finish(): Uint8Array {
-    const bytes = this.#writer.finish();
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    view.setUint32(4, bytes.length - GROUP_HEADER_BYTES);
-    view.setUint32(8, groupChecksum(bytes, 0, bytes.length));
-    return bytes;
+    return closed(this.#writer.finish());
   }
 }
 
@@ -130,9 +137,9 @@ export interface Group {
 
 /** The group that begins at `offset`, or null where no whole and intact one does. */
 export function decodeGroup(bytes: Uint8Array, offset: number): Group | null {
-  const end = endOfGroup(bytes, offset);
+  const end = endOf(GROUP_MARK, bytes, offset);
   if (end === null) return null;
-  const reader = new ByteReader(bytes.subarray(offset + GROUP_HEADER_BYTES, end));
+  const reader = new ByteReader(bytes.subarray(offset + MARKED_HEADER_BYTES, end));
   const firstLsn = reader.varint();
   const wallMs = reader.varint();
   const mutations: Mutation[] = [];
@@ -151,9 +158,35 @@ export function decodeGroup(bytes: Uint8Array, offset: number): Group | null {
 export function findGroup(bytes: Uint8Array, offset: number): number {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = buffer.indexOf(GROUP_MARK, offset); at >= 0; at = buffer.indexOf(GROUP_MARK, at + 1)) {
-    if (endOfGroup(bytes, at) !== null) return at;
+    if (endOf(GROUP_MARK, bytes, at) !== null) return at;
   }
   return -1;
+}
+
+export interface Frame {
+  /** Bytes of the group in it; of all groups before it, where `compressed` is empty. */
+  readonly groupBytes: number;
+  /** A view of the bytes decoded. */
+  readonly compressed: Uint8Array;
+  readonly byteLength: number;
+}
+
+/** @param compressed a group of `groupBytes`; empty to say how many bytes the groups before have in all */
+export function encodeFrame(groupBytes: number, compressed: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(MARKED_HEADER_BYTES + 8 + compressed.length);
+  writer.fixed(FRAME_HEADER);
+  writer.varint(groupBytes);
+  writer.fixed(compressed);
+  return closed(writer.finish());
+}
+
+/** The frame that begins at `offset`, or null where no whole and intact one does. */
+export function decodeFrame(bytes: Uint8Array, offset: number): Frame | null {
+  const end = endOf(FRAME_MARK, bytes, offset);
+  if (end === null) return null;
+  const reader = new ByteReader(bytes.subarray(offset + MARKED_HEADER_BYTES, end));
+  const groupBytes = reader.varint();
+  return { groupBytes, compressed: reader.fixed(reader.remaining), byteLength: end - offset };
 }
 
 /** The value inside a sealed one, a view; null when the seal does not fit key and value. */
@@ -169,16 +202,24 @@ function recordChecksum(key: Uint8Array, value: Uint8Array, valueEnd: number): n
   return crc32(value, crc32(key, key.length), 0, valueEnd);
 }
 
-/** Over the length field and the payload: everything but the mark and the checksum itself. */
-function groupChecksum(bytes: Uint8Array, start: number, end: number): number {
-  return crc32(bytes, crc32(bytes, 0, start + 4, start + 8), start + GROUP_HEADER_BYTES, end);
+/** The same bytes, with length and checksum filled in: of a group or a frame. */
+function closed(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setUint32(4, bytes.length - MARKED_HEADER_BYTES);
+  view.setUint32(8, checksum(bytes, 0, bytes.length));
+  return bytes;
 }
 
-function endOfGroup(bytes: Uint8Array, offset: number): number | null {
-  if (bytes.length - offset < GROUP_HEADER_BYTES) return null;
-  for (let i = 0; i < GROUP_MARK.length; i++) if (bytes[offset + i] !== GROUP_MARK[i]) return null;
+/** Over the length field and the payload: everything but the mark and the checksum itself. */
+function checksum(bytes: Uint8Array, start: number, end: number): number {
+  return crc32(bytes, crc32(bytes, 0, start + 4, start + 8), start + MARKED_HEADER_BYTES, end);
+}
+
+function endOf(mark: Buffer, bytes: Uint8Array, offset: number): number | null {
+  if (bytes.length - offset < MARKED_HEADER_BYTES) return null;
+  for (let i = 0; i < mark.length; i++) if (bytes[offset + i] !== mark[i]) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = offset + GROUP_HEADER_BYTES + view.getUint32(offset + 4);
-  if (end > bytes.length || view.getUint32(offset + 8) !== groupChecksum(bytes, offset, end)) return null;
+  const end = offset + MARKED_HEADER_BYTES + view.getUint32(offset + 4);
+  if (end > bytes.length || view.getUint32(offset + 8) !== checksum(bytes, offset, end)) return null;
   return end;
 }
