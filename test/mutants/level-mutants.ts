@@ -225,8 +225,8 @@ export const LEVEL_MUTANTS: readonly Mutant[] = [
     name: 'token-of-anybody',
     breaks: 'L: a token is its principal’s',
     file: 'libs/favorites-client/src/seal.ts',
-    find: 'update(length).update(name).update(body)',
-    replace: 'update(body)',
+    find: 'update(bytes)',
+    replace: 'update(domain).update(body)',
     foundBy: 'libs/favorites-client/src/session-token.spec.ts',
   },
   {
