@@ -8,13 +8,16 @@
 import { InvariantViolation, type NodeId, TriptychError } from '@app/contracts';
 import { type HedgeBudget, STOOD_STILL_MS } from '@app/store';
 import type { Cancel, Clock } from '@app/time';
-import { Observable, type Subscriber, Subscription } from 'rxjs';
+import { Observable, Subscriber } from 'rxjs';
 import { type Attempt, type AttemptPolicy, type GiveUp, mayBeApplied, meaningOf, nextStep } from './attempt-plan.js';
 
-export interface AttemptRun<T> {
+export interface AttemptRun<T, R> {
   /** Best first. Asked at the start and whenever an attempt failed or is late: the ring or the nodes may have changed. */
   candidates(): readonly NodeId[];
   attempt(node: NodeId): Observable<T>;
+  /** What the first success is to the caller, and what it is that there was none. */
+  answer(value: T, node: NodeId): R;
+  failure(failed: AttemptsFailed): unknown;
   /** 'write': attempts may take effect. 'sent-write': so may attempts of an earlier run. */
   readonly effect: 'none' | 'write' | 'sent-write';
   readonly deadlineMs: number;
@@ -40,6 +43,7 @@ export interface Reach {
 }
 
 export interface AttemptListener {
+  begun(): void;
   started(node: NodeId, why: 'first' | 'failover' | 'hedge'): void;
   answered(node: NodeId): void;
   failed(node: NodeId, error: TriptychError): void;
@@ -47,12 +51,7 @@ export interface AttemptListener {
   overtaken(node: NodeId): void;
 }
 
-export interface Answered<T> {
-  readonly value: T;
-  readonly node: NodeId;
-}
-
-/** Why a run ended without an answer; thrown to whoever knows what the request was for. Never leaves this library. */
+/** Why a run ended without an answer, for whoever knows what the request was for. Never leaves this library. */
 export class AttemptsFailed extends Error {
   override readonly name = 'AttemptsFailed';
 
@@ -66,8 +65,8 @@ export class AttemptsFailed extends Error {
   }
 }
 
-/** Errors: AttemptsFailed; and whatever is no failure of a call (a broken invariant, a bug) as it is, at once. */
-export function runAttempts<T>(run: AttemptRun<T>, surroundings: AttemptSurroundings): Observable<Answered<T>> {
+/** Errors: what the run makes of AttemptsFailed; and whatever is no failure of a call (a broken invariant, a bug) as it is, at once. */
+export function runAttempts<T, R>(run: AttemptRun<T, R>, surroundings: AttemptSurroundings): Observable<R> {
   return new Observable((subscriber) => {
     const going = new Going(run, surroundings, subscriber);
     subscriber.add(() => going.stop());
@@ -79,13 +78,10 @@ export function runAttempts<T>(run: AttemptRun<T>, surroundings: AttemptSurround
 const isDoubtful = ({ startedAtMs, failure }: Attempt, beforeMs: number): boolean =>
   failure === undefined ? startedAtMs <= beforeMs : meaningOf(failure.error) === 'no-quorum';
 
-interface Live {
-  attempt: Attempt;
-  readonly subscription: Subscription;
-}
-
-class Going<T> {
-  readonly #live: Live[] = [];
+class Going<T, R> {
+  /** In the order they were started, and what each has come to. */
+  readonly #live: LiveAttempt<T, R>[] = [];
+  readonly #attempts: Attempt[] = [];
   #candidates: readonly NodeId[] | null = null;
   #cancelTimer: Cancel | null = null;
   /** An attempt may end within its own subscription: the step that is under way then goes round once more. */
@@ -94,10 +90,11 @@ class Going<T> {
   #over = false;
 
   constructor(
-    readonly run: AttemptRun<T>,
+    readonly run: AttemptRun<T, R>,
     readonly surroundings: AttemptSurroundings,
-    readonly subscriber: Subscriber<Answered<T>>,
+    readonly subscriber: Subscriber<R>,
   ) {
+    surroundings.listener.begun();
     surroundings.budget.earn();
   }
 
@@ -116,14 +113,14 @@ class Going<T> {
     this.#over = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    for (const { subscription } of this.#live) subscription.unsubscribe();
+    for (const live of this.#live) live.unsubscribe();
   }
 
   #stepOnce(): void {
     const { run, surroundings } = this;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    const attempts = this.#live.map(({ attempt }) => attempt);
+    const attempts = this.#attempts;
     const uncertain = run.effect === 'sent-write' || (run.effect === 'write' && mayBeApplied(attempts));
     const nowMs = surroundings.clock.monotonicMs();
     const { reach } = surroundings;
@@ -141,7 +138,7 @@ class Going<T> {
     });
     if (next.kind === 'give-up') {
       this.#over = true;
-      this.subscriber.error(new AttemptsFailed(next.why, attempts, uncertain));
+      this.subscriber.error(run.failure(new AttemptsFailed(next.why, attempts, uncertain)));
     } else if (next.kind === 'wait') {
       this.#cancelTimer = surroundings.clock.after(next.untilMs - nowMs, () => {
         const lateMs = surroundings.clock.monotonicMs() - next.untilMs;
@@ -157,46 +154,77 @@ class Going<T> {
   }
 
   #start(node: NodeId, why: 'first' | 'failover' | 'hedge', nowMs: number): void {
-    const live: Live = { attempt: { node, startedAtMs: nowMs }, subscription: new Subscription() };
+    const live = new LiveAttempt(this, this.#attempts.length);
     this.#live.push(live);
+    this.#attempts.push({ node, startedAtMs: nowMs });
     this.#again = true;
     this.surroundings.listener.started(node, why);
-    live.subscription.add(
-      this.run.attempt(node).subscribe({
-        next: (value) => this.#succeed(live, value),
-        error: (error: unknown) => this.#fail(live, error),
-        complete: () => this.#fail(live, new TriptychError('WIRE_PROTOCOL', `${node} ended its answer without one`, { node })),
-      }),
-    );
+    this.run.attempt(node).subscribe(live);
   }
 
-  #succeed(live: Live, value: T): void {
+  succeeded(index: number, value: T): void {
     if (this.#over) return;
     this.#over = true;
-    this.surroundings.listener.answered(live.attempt.node);
-    const nowMs = this.surroundings.clock.monotonicMs();
-    for (const { attempt } of this.#live) {
-      const late = attempt.failure === undefined && attempt.startedAtMs + this.run.policy.hedgeAfterMs <= nowMs;
-      const laterStarted = attempt !== live.attempt && attempt.startedAtMs < live.attempt.startedAtMs;
-      if (late && laterStarted) this.surroundings.listener.overtaken(attempt.node);
-    }
-    this.subscriber.next({ value, node: live.attempt.node });
-    this.subscriber.complete();
+    const { run, surroundings, subscriber } = this;
+    const winner = this.#attempts[index]!;
+    surroundings.listener.answered(winner.node);
+    if (this.#attempts.length > 1) this.#tellOfOvertaken(winner);
+    subscriber.next(run.answer(value, winner.node));
+    subscriber.complete();
   }
 
-  #fail(live: Live, thrown: unknown): void {
-    if (this.#over || live.attempt.failure !== undefined) return;
+  #tellOfOvertaken(winner: Attempt): void {
+    const nowMs = this.surroundings.clock.monotonicMs();
+    for (const attempt of this.#attempts) {
+      const late = attempt.failure === undefined && attempt.startedAtMs + this.run.policy.hedgeAfterMs <= nowMs;
+      const laterStarted = attempt !== winner && attempt.startedAtMs < winner.startedAtMs;
+      if (late && laterStarted) this.surroundings.listener.overtaken(attempt.node);
+    }
+  }
+
+  failed(index: number, thrown: unknown): void {
+    if (this.#over) return;
     if (thrown instanceof InvariantViolation) {
       this.#over = true;
       this.subscriber.error(thrown);
       return;
     }
-    const { node } = live.attempt;
+    const attempt = this.#attempts[index]!;
+    const { node } = attempt;
     const error =
       thrown instanceof TriptychError ? thrown : new TriptychError('INTERNAL', `the call to ${node} failed`, { node }, { cause: thrown });
-    live.attempt = { ...live.attempt, failure: { error, atMs: this.surroundings.clock.monotonicMs() } };
+    this.#attempts[index] = { ...attempt, failure: { error, atMs: this.surroundings.clock.monotonicMs() } };
     this.surroundings.listener.failed(node, error);
     this.#candidates = null;
     this.step();
+  }
+
+  endedWithoutAnswer(index: number): void {
+    const { node } = this.#attempts[index]!;
+    this.failed(index, new TriptychError('WIRE_PROTOCOL', `${node} ended its answer without one`, { node }));
+  }
+}
+
+/** A Subscriber, as rxjs's own operators use: one object for an attempt, which may end before its subscription is known. */
+class LiveAttempt<T, R> extends Subscriber<T> {
+  constructor(
+    private readonly going: Going<T, R>,
+    private readonly index: number,
+  ) {
+    super();
+  }
+
+  protected override _next(value: T): void {
+    this.going.succeeded(this.index, value);
+  }
+
+  protected override _error(error: unknown): void {
+    this.unsubscribe();
+    this.going.failed(this.index, error);
+  }
+
+  protected override _complete(): void {
+    this.unsubscribe();
+    this.going.endedWithoutAnswer(this.index);
   }
 }

@@ -48,7 +48,7 @@ import type { Clock, Random } from '@app/time';
 import { catchError, concatMap, defer, map, type Observable, of, throwError } from 'rxjs';
 import { isUnavailable, plainFailure, uncertainFailure } from './attempt-failure.js';
 import type { AttemptPolicy } from './attempt-plan.js';
-import { type Answered, type AttemptListener, type AttemptRun, AttemptsFailed, runAttempts } from './attempt-run.js';
+import { type AttemptListener, type AttemptRun, type AttemptsFailed, type AttemptSurroundings, runAttempts } from './attempt-run.js';
 import { coordinatorOrder } from './coordinator-order.js';
 import { gatherCount, type ItemCount } from './count-gather.js';
 import type { ListStore, ListStoreRequest, PendingWrite, RowEvent, WriteReply, WriteRequest } from './list-store.js';
@@ -145,8 +145,7 @@ export class ReplicatedListStore implements ListStore {
   readonly #options: ReplicatedListStoreOptions;
   readonly #ring: RingView;
   readonly #standings: NodeStandings;
-  readonly #budget: HedgeBudget;
-  readonly #listener: AttemptListener;
+  readonly #surroundings: AttemptSurroundings;
   readonly #read: Omit<Phase, 'pattern'>;
   readonly #prepare: Phase;
   readonly #commit: Phase;
@@ -163,7 +162,6 @@ export class ReplicatedListStore implements ListStore {
     const { transport, circuits, clock, policy } = options;
     this.#options = options;
     this.#standings = new NodeStandings({ transport, circuits, clock, memberOf: (node) => this.#ring.ring?.find(node), lateForMs: policy.lateForMs });
-    this.#budget = new HedgeBudget(policy.hedgeBudget);
     this.#ring = new RingView({
       ...options,
       policy: policy.ring,
@@ -175,7 +173,8 @@ export class ReplicatedListStore implements ListStore {
     this.#read = { dependency: 'store-read', needed: ['store-read'], policy: policy.read };
     this.#prepare = { ...this.#read, pattern: PATTERNS.prepare, needed: ['store-read', 'store-write'] };
     this.#commit = { pattern: PATTERNS.commit, dependency: 'store-write', needed: ['store-write'], policy: policy.commit };
-    this.#listener = {
+    const listener: AttemptListener = {
+      begun: () => void this.#stats.requests++,
       started: (node, why) => {
         this.#standings.asked(node);
         this.#stats.attempts++;
@@ -192,6 +191,7 @@ export class ReplicatedListStore implements ListStore {
         this.#standings.overtaken(node);
       },
     };
+    this.#surroundings = { clock, budget: new HedgeBudget(policy.hedgeBudget), reach: this.#standings, listener };
   }
 
   /** Begins to learn the ring. Until one is known every request fails with STORE_QUORUM_UNAVAILABLE. */
@@ -229,10 +229,11 @@ export class ReplicatedListStore implements ListStore {
       }
       const isResumed = pending !== undefined && sameOperation(pending.operation, operation);
       let known: KnownWrite | null = isResumed ? { pending, seen, effect: 'sent-write' } : null;
-      return this.#atLevels<WriteReply>(request, context, (terms, until) => {
+      return this.#atLevels<WriteReply>(request.level, request.fallback, context, (level, until) => {
+        const terms: RowRequest = { table, row, ...(level && { level }), ...(seen && { seen }) };
         if (known !== null) return this.#commitDelta(known, terms, until);
         const payload: PrepareRequest = { ...terms, item, operation, ...(pending && { pending: pending.delta }) };
-        return this.#ask<PrepareReply>(this.#prepare, payload, until).pipe(
+        return this.#ask(this.#prepare, payload, until, (value: PrepareReply, node) => ({ value, node })).pipe(
           concatMap(({ value: { delta, item: result, ...reply }, node }) => {
             if (delta === null) return of({ item: result, ...reply });
             known = { pending: { table, row, item, operation, delta, result }, seen: reply.seen, first: node, effect: 'write' };
@@ -289,62 +290,57 @@ export class ReplicatedListStore implements ListStore {
   }
 
   #readAtLevels<T extends RowReply>(phase: Phase, { fallback, ...asked }: ListStoreRequest, context: CallContext): Observable<T> {
-    return this.#atLevels({ ...asked, ...(fallback && { fallback }) }, context, (terms, until) =>
-      this.#ask<T>(phase, { ...asked, ...terms }, until).pipe(map(({ value }) => value)),
+    return this.#atLevels(asked.level, fallback, context, (level, until) =>
+      this.#ask(phase, level === asked.level ? asked : { ...asked, level }, until, (reply: T) => reply),
     );
   }
 
   /** At the level asked for, and where that cannot be had at the fallback, if one is named. */
   #atLevels<T extends RowReply>(
-    { table, row, level, fallback, seen }: ListStoreRequest,
+    level: ConsistencyLevel | undefined,
+    fallback: ConsistencyLevel | undefined,
     context: CallContext,
-    ask: (terms: RowRequest, context: CallContext) => Observable<T>,
+    ask: (level: ConsistencyLevel | undefined, context: CallContext) => Observable<T>,
   ): Observable<T> {
-    const termsAt = (asked: ConsistencyLevel | undefined): RowRequest => ({ table, row, ...(asked && { level: asked }), ...(seen && { seen }) });
-    if (fallback === undefined) return ask(termsAt(level), context);
+    if (fallback === undefined) return ask(level, context);
     return defer(() => {
       const { clock, policy } = this.#options;
       const deadlineMs = Math.min(context.deadlineMs, clock.monotonicMs() + policy.fallbackAfterMs);
-      return ask(termsAt(level), { ...context, deadlineMs }).pipe(
+      return ask(level, { ...context, deadlineMs }).pipe(
         catchError((error: unknown) => {
           if (!isUnavailable(error)) return throwError(() => error);
-          return ask(termsAt(fallback), context).pipe(map((reply) => ({ ...reply, achieved: { ...reply.achieved, fallback: true } })));
+          return ask(fallback, context).pipe(map((reply) => ({ ...reply, achieved: { ...reply.achieved, fallback: true } })));
         }),
       );
     });
   }
 
-  #ask<T>(phase: Phase, payload: RowRequest, context: CallContext): Observable<Answered<T>> {
-    return this.#run<T>(phase, payload, context, 'none').pipe(
-      catchError((error: unknown) => throwError(() => this.#plain(error, payload))),
-    );
+  #ask<T, R>(phase: Phase, payload: RowRequest, context: CallContext, answer: (value: T, node: NodeId) => R): Observable<R> {
+    return this.#run(phase, payload, context, { effect: 'none', answer, failure: (failed) => this.#plain(failed, payload) });
   }
 
   #commitDelta(known: KnownWrite, terms: RowRequest, context: CallContext): Observable<WriteReply> {
     const { pending, seen, first, effect } = known;
     const payload: CommitRequest = { ...terms, delta: pending.delta, ...(seen && { seen }) };
-    return this.#run<CommitReply>(this.#commit, payload, context, effect, first).pipe(
-      map(({ value }) => ({ item: pending.result, ...value })),
-      catchError((error: unknown) =>
-        throwError(() => {
-          if (!(error instanceof AttemptsFailed && error.uncertain)) return this.#plain(error, terms);
-          known.effect = 'sent-write';
-          return uncertainFailure(error, pending, seen);
-        }),
-      ),
-    );
+    const answer = (reply: CommitReply): WriteReply => ({ item: pending.result, ...reply });
+    const failure = (failed: AttemptsFailed): TriptychError => {
+      if (!failed.uncertain) return this.#plain(failed, terms);
+      known.effect = 'sent-write';
+      return uncertainFailure(failed, pending, seen);
+    };
+    return this.#run(this.#commit, payload, context, { effect, answer, failure }, first);
   }
 
-  #run<T>(
+  #run<T, R>(
     phase: Phase,
     payload: RowRequest,
     context: CallContext,
-    effect: AttemptRun<T>['effect'],
+    { effect, answer, failure }: Pick<AttemptRun<T, R>, 'effect' | 'answer' | 'failure'>,
     first?: NodeId,
-  ): Observable<Answered<T>> {
+  ): Observable<R> {
     const { pattern, dependency, policy } = phase;
     const { clock, transport } = this.#options;
-    const run: AttemptRun<T> = {
+    const run: AttemptRun<T, R> = {
       candidates: () => this.#candidates(payload, phase, first),
       attempt: (node) => {
         const circuit = this.#standings.circuit(dependency, node);
@@ -352,14 +348,13 @@ export class ReplicatedListStore implements ListStore {
         const until = { ...context, deadlineMs: Math.min(context.deadlineMs, clock.monotonicMs() + circuit.policy.timeoutMs) };
         return circuit.protect(transport.call(this.#ring.ring!.member(node), pattern, payload, until) as Observable<T>);
       },
+      answer,
+      failure,
       effect,
       deadlineMs: context.deadlineMs,
       policy,
     };
-    return defer(() => {
-      this.#stats.requests++;
-      return runAttempts(run, { clock, budget: this.#budget, reach: this.#standings, listener: this.#listener });
-    });
+    return runAttempts(run, this.#surroundings);
   }
 
   #candidates(key: RowRequest, { pattern, needed }: Pick<Phase, 'pattern' | 'needed'>, first: NodeId | undefined): readonly NodeId[] {
@@ -375,7 +370,7 @@ export class ReplicatedListStore implements ListStore {
     return first !== undefined && nodes.includes(first) ? [first, ...nodes.filter((node) => node !== first)] : nodes;
   }
 
-  #plain(error: unknown, { level = 'QUORUM' }: RowRequest): unknown {
-    return error instanceof AttemptsFailed ? plainFailure(error, this.#ring.ring?.replicasNeeded(level) ?? 1) : error;
+  #plain(failed: AttemptsFailed, { level = 'QUORUM' }: RowRequest): TriptychError {
+    return plainFailure(failed, this.#ring.ring?.replicasNeeded(level) ?? 1);
   }
 }
