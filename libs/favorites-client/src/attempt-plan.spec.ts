@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assert, type ErrorCode, ERRORS, nodeId, TriptychError } from '@app/contracts';
-import { type Attempt, type AttemptPlan, mayBeApplied, meaningOf, nextStep } from './attempt-plan.js';
+import { type Attempt, type AttemptPlan, mayBeApplied, meaningOf, nextStep, stepByRules } from './attempt-plan.js';
 
 const [A, B, C] = ['a1', 'b1', 'c1'].map(nodeId) as [ReturnType<typeof nodeId>, ReturnType<typeof nodeId>, ReturnType<typeof nodeId>];
 const policy = { hedgeAfterMs: 60, doubtAfterMs: 60, attemptsPerReplica: 3, retryPauseMs: 100 };
@@ -117,6 +117,23 @@ describe('the plan of attempts', () => {
         }
       }),
     );
+  });
+
+  it('says in short only what the rules say', () => {
+    const atMs = fc.integer({ min: 0, max: 400 });
+    const failure = fc.record({ error: fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[])).map((code) => new TriptychError(code, code)), atMs });
+    const attempt = fc.oneof(fc.record({ node: fc.constantFrom(A, B, C), startedAtMs: atMs }), fc.record({ node: fc.constantFrom(A, B, C), startedAtMs: atMs, failure }));
+    const plan: fc.Arbitrary<AttemptPlan> = fc.record({
+      candidates: fc.subarray([A, B, C]),
+      attempts: fc.uniqueArray(attempt, { selector: ({ node }) => node, maxLength: 3 }),
+      uncertain: fc.boolean(),
+      mayHedge: fc.boolean(),
+      outOfReachFromMs: fc.constantFrom(-Infinity, 100, Infinity).map((fromMs) => () => fromMs),
+      nowMs: fc.integer({ min: 0, max: 500 }),
+      deadlineMs: fc.integer({ min: 0, max: 500 }),
+      policy: fc.record({ hedgeAfterMs: fc.integer({ min: 1, max: 200 }), doubtAfterMs: fc.integer({ min: 1, max: 200 }), attemptsPerReplica: fc.integer({ min: 1, max: 4 }), retryPauseMs: fc.nat(100) }),
+    });
+    fc.assert(fc.property(plan, (any) => void expect(nextStep(any)).toEqual(stepByRules(any))), { numRuns: 2_000 });
   });
 });
 

@@ -65,7 +65,19 @@ export type GiveUp = 'deadline' | 'refused' | 'exhausted';
 /** Coordinators that must say so before a quorum counts as out of reach. */
 const QUORUM_REFUSALS = 2;
 
-export function nextStep(plan: AttemptPlan): NextStep {
+export const nextStep = (plan: AttemptPlan): NextStep => usualStep(plan) ?? stepByRules(plan);
+
+/** What nearly every request comes to, in short: the best is asked, and is not late. Null for all else; it says nothing but what the rules say. */
+function usualStep({ candidates, attempts, nowMs, deadlineMs, policy }: AttemptPlan): NextStep | null {
+  const asked = attempts[0];
+  const best = candidates[0];
+  if (nowMs >= deadlineMs || attempts.length > 1) return null;
+  if (asked === undefined) return best === undefined ? null : { kind: 'try', node: best, why: 'first' };
+  const lookAtMs = asked.startedAtMs + Math.min(policy.hedgeAfterMs, policy.doubtAfterMs);
+  return asked.failure === undefined && lookAtMs > nowMs ? { kind: 'wait', untilMs: Math.min(lookAtMs, deadlineMs) } : null;
+}
+
+export function stepByRules(plan: AttemptPlan): NextStep {
   const { attempts, outOfReachFromMs, nowMs, deadlineMs, policy } = plan;
   if (nowMs >= deadlineMs) return { kind: 'give-up', why: 'deadline' };
   const pending = attempts.filter(({ failure }) => failure === undefined);

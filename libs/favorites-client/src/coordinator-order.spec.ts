@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { zoneId } from '@app/contracts';
-import { coordinatorOrder, type Standing } from './coordinator-order.js';
+import { coordinatorOrder, nearestFirst, type Standing } from './coordinator-order.js';
 import { member } from './testing/client-scene.js';
 
 const client = { zone: zoneId('zone-a'), region: 'region-1' };
@@ -15,18 +15,18 @@ describe('the order of coordinators', () => {
     ['nobody is left out, however bad', { a1: 'avoided', b1: 'avoided', c1: 'avoided', x1: 'avoided' }, 'a1 c1 b1 x1'],
   ];
   it.each(table)('%s', (_, standings, order) => {
-    const ordered = coordinatorOrder(replicas, client, ({ node }) => standings[node] ?? 'good');
+    const ordered = coordinatorOrder(nearestFirst(replicas, client), ({ node }) => standings[node] ?? 'good');
     expect(ordered.map(({ node }) => node).join(' ')).toBe(order);
   });
 
   it('leaves the replicas as they were given', () => {
     const given = [...replicas];
-    coordinatorOrder(given, client, () => 'good');
+    coordinatorOrder(nearestFirst(given, client), () => 'late');
     expect(given).toEqual(replicas);
   });
 
   it('without a region known for the client, puts its zone first and keeps the rest', () => {
-    const order = coordinatorOrder(replicas, { zone: zoneId('zone-b'), region: null }, () => 'good');
+    const order = coordinatorOrder(nearestFirst(replicas, { zone: zoneId('zone-b'), region: null }), () => 'good');
     expect(order.map(({ node }) => node)).toEqual(['b1', 'x1', 'c1', 'a1']);
   });
 });

@@ -20,14 +20,17 @@ export interface Place {
   readonly region: string | null;
 }
 
-/** @param replicas of the row, in preference order */
-export function coordinatorOrder(
-  replicas: readonly RingMember[],
-  client: Place,
-  standingOf: (member: RingMember) => Standing,
-): readonly RingMember[] {
-  return replicas
-    .map((member) => ({ member, rank: 3 * RANK[standingOf(member)] + distance(client, member) }))
+/** By their distance from the client, equals as they are. Of one ring it is always the same. */
+export function nearestFirst(members: readonly RingMember[], client: Place): readonly RingMember[] {
+  return members.toSorted((a, b) => distance(client, a) - distance(client, b));
+}
+
+/** @param nearest replicas of the row, in preference order, then nearest first */
+export function coordinatorOrder(nearest: readonly RingMember[], standingOf: (member: RingMember) => Standing): readonly RingMember[] {
+  const ranks = nearest.map((member) => RANK[standingOf(member)]);
+  if (ranks.every((rank) => rank === RANK.good)) return nearest;
+  return nearest
+    .map((member, index) => ({ member, rank: ranks[index]! }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ member }) => member);
 }

@@ -49,7 +49,7 @@ import { catchError, concatMap, defer, map, type Observable, of, throwError } fr
 import { isUnavailable, plainFailure, uncertainFailure } from './attempt-failure.js';
 import type { AttemptPolicy } from './attempt-plan.js';
 import { type AttemptListener, type AttemptRun, type AttemptsFailed, type AttemptSurroundings, runAttempts } from './attempt-run.js';
-import { coordinatorOrder } from './coordinator-order.js';
+import { coordinatorOrder, nearestFirst } from './coordinator-order.js';
 import { gatherCount, type ItemCount } from './count-gather.js';
 import type { ListStore, ListStoreRequest, PendingWrite, RowEvent, WriteReply, WriteRequest } from './list-store.js';
 import { NodeStandings, type StoreDependency } from './node-standing.js';
@@ -146,6 +146,8 @@ export class ReplicatedListStore implements ListStore {
   readonly #ring: RingView;
   readonly #standings: NodeStandings;
   readonly #surroundings: AttemptSurroundings;
+  /** Members as they lie from here, by the array they are in: a ring has one for all rows of a slot. */
+  readonly #nearest = new WeakMap<readonly RingMember[], readonly RingMember[]>();
   readonly #read: Omit<Phase, 'pattern'>;
   readonly #prepare: Phase;
   readonly #commit: Phase;
@@ -261,9 +263,8 @@ export class ReplicatedListStore implements ListStore {
     return defer(() => {
       const ring = this.#ring.ring;
       if (ring === null) return throwError(() => new TriptychError('STORE_QUORUM_UNAVAILABLE', 'no ring is known yet', { needed: 1, alive: 0 }));
-      const { clock, transport, zone, policy } = this.#options;
-      const place = { zone, region: ring.regionOf(zone) };
-      const nodes = coordinatorOrder(ring.reply.members, place, (member) => this.#standings.standingOf(member, ['store-read']));
+      const { clock, transport, policy } = this.#options;
+      const nodes = this.#order(ring, ring.reply.members, this.#read.needed);
       const zones = [...Map.groupBy(nodes, (member) => member.zone).values()];
       const call = (member: RingMember, asked: CountRequest, until: CallContext): Observable<CountReply> =>
         this.#standings.circuit('store-read', member.node).protect(transport.call(member, PATTERNS.count, asked, until) as Observable<CountReply>);
@@ -360,14 +361,19 @@ export class ReplicatedListStore implements ListStore {
   #candidates(key: RowRequest, { pattern, needed }: Pick<Phase, 'pattern' | 'needed'>, first: NodeId | undefined): readonly NodeId[] {
     const ring = this.#ring.ring;
     if (ring === null) return [];
-    const { zone } = this.#options;
-    const place = { zone, region: ring.regionOf(zone) };
-    const ordered = (members: readonly RingMember[]): readonly RingMember[] =>
-      coordinatorOrder(members, place, (member) => this.#standings.standingOf(member, needed));
     // At ANY a write that is prepared may be kept by any node; only a replica prepares one.
-    const others = pattern === PATTERNS.commit && key.level === 'ANY' ? ordered(ring.sparesOf(key)) : [];
-    const nodes = [...ordered(ring.replicasOf(key)), ...others].map(({ node }) => node);
+    const others = pattern === PATTERNS.commit && key.level === 'ANY' ? this.#order(ring, ring.sparesOf(key), needed) : [];
+    const nodes = [...this.#order(ring, ring.replicasOf(key), needed), ...others].map(({ node }) => node);
     return first !== undefined && nodes.includes(first) ? [first, ...nodes.filter((node) => node !== first)] : nodes;
+  }
+
+  #order(ring: PlacedRing, members: readonly RingMember[], needed: readonly StoreDependency[]): readonly RingMember[] {
+    let nearest = this.#nearest.get(members);
+    if (nearest === undefined) {
+      const { zone } = this.#options;
+      this.#nearest.set(members, (nearest = nearestFirst(members, { zone, region: ring.regionOf(zone) })));
+    }
+    return coordinatorOrder(nearest, (member) => this.#standings.standingOf(member, needed));
   }
 
   #plain(failed: AttemptsFailed, { level = 'QUORUM' }: RowRequest): TriptychError {
