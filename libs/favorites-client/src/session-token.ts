@@ -74,7 +74,7 @@ export class SessionToken {
 
   /** The text, base64url, at most SESSION_TOKEN_MAX_LENGTH characters. */
   seal(principalName: string, secrets: readonly SealSecret[]): string {
-    const body = Buffer.alloc(this.byteCount);
+    const body = Buffer.allocUnsafe(this.byteCount);
     body.writeUInt8(VERSION, 0);
     body.writeUInt8(FORGOTTEN.indexOf(this.forgotten), 1);
     let at = HEAD_BYTES;
