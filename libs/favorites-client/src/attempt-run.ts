@@ -79,9 +79,9 @@ const isDoubtful = ({ startedAtMs, failure }: Attempt, beforeMs: number): boolea
   failure === undefined ? startedAtMs <= beforeMs : meaningOf(failure.error) === 'no-quorum';
 
 class Going<T, R> {
-  /** In the order they were started, and what each has come to. */
-  readonly #live: LiveAttempt<T, R>[] = [];
+  /** What the plan is told of, in the order they were started; each has the same place in `#live`. */
   readonly #attempts: Attempt[] = [];
+  readonly #live: LiveAttempt<T, R>[] = [];
   #candidates: readonly NodeId[] | null = null;
   #cancelTimer: Cancel | null = null;
   /** An attempt may end within its own subscription: the step that is under way then goes round once more. */
@@ -205,7 +205,10 @@ class Going<T, R> {
   }
 }
 
-/** A Subscriber, as rxjs's own operators use: one object for an attempt, which may end before its subscription is known. */
+/**
+ * The subscription to one attempt: a Subscriber, as rxjs's own operators use, because an attempt may end before `subscribe` has
+ * returned. It is torn down before its failure is heard of.
+ */
 class LiveAttempt<T, R> extends Subscriber<T> {
   constructor(
     private readonly going: Going<T, R>,
@@ -219,12 +222,18 @@ class LiveAttempt<T, R> extends Subscriber<T> {
   }
 
   protected override _error(error: unknown): void {
-    this.unsubscribe();
-    this.going.failed(this.index, error);
+    try {
+      this.unsubscribe();
+    } finally {
+      this.going.failed(this.index, error);
+    }
   }
 
   protected override _complete(): void {
-    this.unsubscribe();
-    this.going.endedWithoutAnswer(this.index);
+    try {
+      this.unsubscribe();
+    } finally {
+      this.going.endedWithoutAnswer(this.index);
+    }
   }
 }
