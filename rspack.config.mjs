@@ -22,7 +22,7 @@ const PACKAGE = /^(@[^/]+\/)?[^/]+/;
 /** Where an import of a bundle leads when it does not lead into it. Nest asks for many packages that need not be there. */
 function outside({ request, dependencyType }, callback) {
   if (request.startsWith('.') || request.startsWith('@app/') || path.isAbsolute(request)) return callback();
-  const type = dependencyType === 'commonjs' ? 'node-commonjs' : 'module';
+  const type = dependencyType === 'commonjs' ? 'node-commonjs' : 'module-import';
   if (request.startsWith('node:')) return callback(null, request, type);
   const [name] = PACKAGE.exec(request);
   if (BUILTIN.has(name)) return callback(null, `node:${request}`, type);
@@ -62,7 +62,8 @@ export function configurationOf(entry, outputPath = path.join(root, 'dist')) {
     },
     module: {
       // `import.meta.url` and `new URL(..., import.meta.url)` mean the file in dist/, not the place it was built from.
-      parser: { javascript: { importMeta: false, url: false } },
+      // One file: what a package imports only when it needs it is in it too, and is run only then.
+      parser: { javascript: { importMeta: false, url: false, dynamicImportMode: 'eager' } },
       rules: [
         {
           test: /\.ts$/,
@@ -79,6 +80,8 @@ export function configurationOf(entry, outputPath = path.join(root, 'dist')) {
         },
       ],
     },
+    // Nest's own would leave out the packages that it holds for optional.
+    plugins: [],
     optimization: { nodeEnv: false, concatenateModules: true, providedExports: true, usedExports: true, sideEffects: true },
     // Packages that import by a name made at run time; such an import finds nothing in a bundle, as if it were not installed.
     ignoreWarnings: [{ module: /node_modules/ }],

@@ -6,8 +6,8 @@ export interface BenchSize {
   readonly seconds: number;
   readonly rounds: number;
   /**
-   * Of each load before its first round, s. A process that runs for months compiles its code once; one of nine that share a load takes
-   * the better part of a minute to have compiled it, and costs a fifth more until then.
+   * Of each server before the first round, over all its loads, s. A process that runs for months compiles its code once; one of nine
+   * that share a load takes the better part of a minute to have compiled it, and costs a fifth more until then.
    */
   readonly warmSeconds: number;
   readonly inFlight: number;
@@ -33,7 +33,7 @@ export interface BenchSize {
 const FULL: BenchSize = {
   seconds: 4,
   rounds: 5,
-  warmSeconds: 20,
+  warmSeconds: 60,
   inFlight: 64,
   users: 500,
   nodesPerZone: 2,

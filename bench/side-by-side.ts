@@ -61,8 +61,9 @@ async function measure(loads: readonly Load[], { size: { seconds, rounds, warmSe
   const results = loads.map(({ name }) => ({ name, rounds: [] as Measurement[] })) satisfies BenchRow[];
   for (let round = -1; round < rounds; round++) {
     for (const [index, load] of loads.entries()) {
-      // Round -1 warms everything up.
-      const measured = await measureLoad(load, inFlight, round < 0 ? warmSeconds : seconds);
+      // Round -1 warms everything up, a server with one load as long as one with six.
+      const warmEach = warmSeconds / loads.filter(({ server }) => server === load.server).length;
+      const measured = await measureLoad(load, inFlight, round < 0 ? warmEach : seconds);
       say(`${round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`}: ${load.name}: ${measured.cpuUsPerRequest.toFixed(0)} us, ${measured.requestsPerSecond.toFixed(0)} requests/s`);
       if (round >= 0) results[index]!.rounds.push(measured);
     }
