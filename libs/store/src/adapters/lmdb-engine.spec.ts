@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@app/time';
 import type { StorageEngine } from '../ports/storage-engine.js';
-import { describeStorageEngine, type EngineBench } from '../testing/engine-contract.js';
+import { describeStorageEngine } from '../testing/engine-contract.js';
+import type { EngineBench } from '../testing/engine-use.js';
 import { FaultDisk } from '../testing/fault-disk.js';
 import { openLmdbEngine } from './lmdb-engine.js';
 

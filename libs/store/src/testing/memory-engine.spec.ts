@@ -1,6 +1,7 @@
 import { SeededRandom, SimClock } from '@app/time';
 import { expect } from 'vitest';
-import { describeStorageEngine, type EngineBench } from './engine-contract.js';
+import { describeStorageEngine } from './engine-contract.js';
+import type { EngineBench } from './engine-use.js';
 import { openMemoryEngine, type OpenedMemoryEngine } from './memory-engine.js';
 import { SimDisk } from './sim-disk.js';
 
