@@ -13,7 +13,7 @@ await orRefuse(async () => {
   await setUp();
   await buildIfChanged();
   const file = path.join(root, 'dist', 'apps', `${program}.js`);
-  const child = spawn(pinnedNode, ['--enable-source-maps', file, ...programArguments], { env: environment, stdio: 'inherit' });
+  const child = spawn(pinnedNode, [file, ...programArguments], { env: environment, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
       // Ctrl-C in a terminal reaches the whole group, so the program has it already.

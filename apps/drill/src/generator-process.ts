@@ -10,7 +10,7 @@ export interface GeneratorProcess extends GeneratorCalls {
 
 /** @param entry the built generator, an absolute path */
 export function startGenerator(entry: string): GeneratorProcess {
-  const child: ChildProcess = fork(entry, { serialization: 'advanced', execArgv: ['--enable-source-maps', '--max-old-space-size=2048'] });
+  const child: ChildProcess = fork(entry, { serialization: 'advanced', execArgv: ['--max-old-space-size=2048'] });
   const waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
   let calls = 0;
   let onLive: (figures: readonly LiveFigures[]) => void = () => {};

@@ -29,7 +29,7 @@ export interface OwnClusterOptions {
 export async function startOwnCluster({ entry, zones, nodesPerZone, say, began }: OwnClusterOptions): Promise<OwnCluster> {
   const directory = mkdtempSync(path.join(tmpdir(), 'triptych-drill-'));
   const layout = ['--zones', String(zones), '--nodes-per-zone', String(nodesPerZone), '--port', '0', '--data', directory, '--fresh', '--faults'];
-  const child = spawn(process.execPath, ['--enable-source-maps', entry, ...layout], {
+  const child = spawn(process.execPath, [entry, ...layout], {
     // A session of its own: Ctrl-C reaches the drill alone, which then undoes what it did and ends this one.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
