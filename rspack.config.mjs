@@ -17,6 +17,7 @@ export const root = path.dirname(fileURLToPath(import.meta.url));
 /** Native code: lmdb, msgpackr's extractor. Files of their own: pino's workers, the pages of the API docs. */
 const OUTSIDE = new Set(['lmdb', 'msgpackr', 'pino', '@fastify/static', 'swagger-ui-dist']);
 const BUILTIN = new Set(builtinModules);
+const rxjs = path.join(root, 'node_modules/rxjs/dist/esm');
 const PACKAGE = /^(@[^/]+\/)?[^/]+/;
 
 /** Where an import of a bundle leads when it does not lead into it. Nest asks for many packages that need not be there. */
@@ -57,8 +58,9 @@ export function configurationOf(entry, outputPath = path.join(root, 'dist')) {
       extensions: ['.ts', '.js'],
       extensionAlias: { '.js': ['.ts', '.js'] },
       tsConfig: path.join(root, 'tsconfig.base.json'),
-      // As Node resolves, and where a package has classes beside the ES5 that it was compiled to (rxjs), those.
-      conditionNames: ['es2015', 'import', 'require', 'node'],
+      conditionNames: ['import', 'require', 'node'],
+      // Its classes, in modules that can be joined to ours: for Node it names the ES5 that it was compiled to.
+      alias: { rxjs$: path.join(rxjs, 'index.js'), 'rxjs/operators$': path.join(rxjs, 'operators/index.js') },
     },
     module: {
       // `import.meta.url` and `new URL(..., import.meta.url)` mean the file in dist/, not the place it was built from.

@@ -22,5 +22,6 @@ it('`nest build` of every project of nest-cli.json makes the files that `npm run
     // Comments name the packages by where they lie, which for a copy is elsewhere. Five megabytes are compared, and not shown.
     const made = readFileSync(path.join(copy, file), 'utf8').replaceAll(`${path.relative(realpathSync(copy), realpathSync(ROOT))}/`, './');
     expect(made === readFileSync(path.join(ROOT, file), 'utf8'), file).toBe(true);
+    expect(/node_modules\/rxjs\/dist\/(?!esm\/)/.exec(made)?.[0], 'rxjs as classes, and once').toBeUndefined();
   }
 });
