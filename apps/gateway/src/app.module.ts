@@ -12,6 +12,7 @@ import { FilmsController } from './films/films.controller.js';
 import { GATEWAY_PORTS, type GatewayPorts } from './gateway-ports.js';
 import { HealthController } from './health/health.controller.js';
 import { Admission } from './http/admission.js';
+import { directRoutes } from './http/direct-routes.js';
 import { Drain } from './http/drain.js';
 import { httpAdapter } from './http/http-adapter.js';
 import { serveDocs } from './http/openapi.js';
@@ -60,6 +61,7 @@ export async function createGateway(
   });
   app.useGlobalPipes(new SchemaPipe());
   app.useGlobalFilters(filter);
+  directRoutes(app, filter);
   serveDocs(app);
   await app.init();
   await adapter.getInstance().ready();

@@ -6,6 +6,7 @@ import type { Observable } from 'rxjs';
 import { type AddFavorite, favoritesRow } from '@app/services';
 import { GATEWAY_PORTS, type GatewayPorts } from '../gateway-ports.js';
 import { answerOn } from '../http/answer.js';
+import { Direct } from '../http/direct-routes.js';
 import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, RETRY_TOKEN_HEADER, SESSION_TOKEN_HEADER } from '../http/openapi.js';
 import { callOf } from '../http/request-context.js';
 import { readPage } from '../http/row-page.js';
@@ -20,6 +21,7 @@ export class FavoritesController {
   constructor(@Inject(GATEWAY_PORTS) private readonly ports: GatewayPorts) {}
 
   @Get()
+  @Direct()
   @ApiOperation({
     summary: 'A page of the list, in queue order; of some of its films, by device or genre',
     description: 'A page of some films looks at 2,000 of the list at most: it may be short, or empty, with a cursor to go on from.',
@@ -41,6 +43,7 @@ export class FavoritesController {
   }
 
   @Put(':filmId')
+  @Direct()
   @ApiOperation({ summary: 'Adds a film; one already there stays where it is, or moves when a position is given' })
   @ApiHeader(RETRY_TOKEN_HEADER)
   @ApiBody({ required: false })
@@ -58,6 +61,7 @@ export class FavoritesController {
   }
 
   @Delete(':filmId')
+  @Direct()
   @HttpCode(204)
   @ApiOperation({ summary: 'Removes a film; one that is not there is removed already' })
   @ApiHeader(RETRY_TOKEN_HEADER)
