@@ -17,6 +17,7 @@ export type { LimitPolicy, LimitSample } from './limiter/concurrency-limit.js';
 export { ConcurrencyLimit } from './limiter/concurrency-limit.js';
 export type { BulkheadPolicy, BulkheadStatistics } from './operators/bulkhead.js';
 export { Bulkhead, shortLine, throughBulkhead } from './operators/bulkhead.js';
+export { deferMap, deferThen } from './operators/call-steps.js';
 export type { BatchCall, BatchEntry, CollapsePolicy, CollapseStatistics } from './operators/collapser.js';
 export { Collapser, pageLookups } from './operators/collapser.js';
 export { isTransient, isUnavailable } from './operators/error-reading.js';

@@ -42,10 +42,10 @@ import {
   type WatchRequest,
   type ZoneId,
 } from '@app/contracts';
-import type { CircuitRegistry } from '@app/circuit';
+import { type CircuitRegistry, deferMap, deferThen } from '@app/circuit';
 import { HedgeBudget, type HedgeBudgetPolicy } from '@app/store';
 import type { Clock, Random } from '@app/time';
-import { catchError, concatMap, defer, map, type Observable, of, throwError } from 'rxjs';
+import { catchError, defer, map, type Observable, of, throwError } from 'rxjs';
 import { isUnavailable, plainFailure, uncertainFailure } from './attempt-failure.js';
 import type { AttemptPolicy } from './attempt-plan.js';
 import { type AttemptListener, type AttemptRun, type AttemptsFailed, type AttemptSurroundings, runAttempts } from './attempt-run.js';
@@ -224,30 +224,29 @@ export class ReplicatedListStore implements ListStore {
    * left does not know, as after an UncertainWrite, but without the delta.
    */
   write(request: WriteRequest, context: CallContext): Observable<WriteReply> {
-    return defer(() => {
-      const { table, row, item, operation, pending, seen } = request;
-      if (pending !== undefined && !(pending.table === table && pending.row === row && pending.item === item)) {
-        return throwError(() => new TriptychError('REQUEST_INVALID', 'the pending write is of another item'));
-      }
-      const isResumed = pending !== undefined && sameOperation(pending.operation, operation);
-      let known: KnownWrite | null = isResumed ? { pending, seen, effect: 'sent-write' } : null;
-      return this.#atLevels<WriteReply>(request.level, request.fallback, context, (level, until) => {
-        const terms: RowRequest = { table, row, ...(level && { level }), ...(seen && { seen }) };
-        if (known !== null) return this.#commitDelta(known, terms, until);
-        const payload: PrepareRequest = { ...terms, item, operation, ...(pending && { pending: pending.delta }) };
-        return this.#ask(this.#prepare, payload, until, (value: PrepareReply, node) => ({ value, node })).pipe(
-          concatMap(({ value: { delta, item: result, ...reply }, node }) => {
-            if (delta === null) return of({ item: result, ...reply });
-            known = { pending: { table, row, item, operation, delta, result }, seen: reply.seen, first: node, effect: 'write' };
-            return this.#commitDelta(known, terms, until);
-          }),
-        );
-      }).pipe(
-        catchError((error: unknown) => {
-          if (error instanceof UncertainWrite) this.#stats.uncertainWrites++;
-          return throwError(() => error);
-        }),
-      );
+    const counted = (error: unknown): unknown => {
+      if (error instanceof UncertainWrite) this.#stats.uncertainWrites++;
+      return error;
+    };
+    return deferMap(() => this.#write(request, context), asItIs, counted);
+  }
+
+  #write({ table, row, item, operation, pending, seen, level: asked, fallback }: WriteRequest, context: CallContext): Observable<WriteReply> {
+    if (pending !== undefined && !(pending.table === table && pending.row === row && pending.item === item)) {
+      throw new TriptychError('REQUEST_INVALID', 'the pending write is of another item');
+    }
+    const isResumed = pending !== undefined && sameOperation(pending.operation, operation);
+    let known: KnownWrite | null = isResumed ? { pending, seen, effect: 'sent-write' } : null;
+    return this.#atLevels<WriteReply>(asked, fallback, context, (level, until) => {
+      const terms: RowRequest = { table, row, ...(level && { level }), ...(seen && { seen }) };
+      if (known !== null) return this.#commitDelta(known, terms, until);
+      const payload: PrepareRequest = { ...terms, item, operation, ...(pending && { pending: pending.delta }) };
+      const prepare = () => this.#ask(this.#prepare, payload, until, (value: PrepareReply, node) => ({ value, node }));
+      return deferThen(prepare, ({ value: { delta, item: result, ...reply }, node }) => {
+        if (delta === null) return of({ item: result, ...reply });
+        known = { pending: { table, row, item, operation, delta, result }, seen: reply.seen, first: node, effect: 'write' };
+        return this.#commitDelta(known, terms, until);
+      });
     });
   }
 
@@ -292,7 +291,7 @@ export class ReplicatedListStore implements ListStore {
 
   #readAtLevels<T extends RowReply>(phase: Phase, { fallback, ...asked }: ListStoreRequest, context: CallContext): Observable<T> {
     return this.#atLevels(asked.level, fallback, context, (level, until) =>
-      this.#ask(phase, level === asked.level ? asked : { ...asked, level }, until, (reply: T) => reply),
+      this.#ask(phase, level === asked.level ? asked : { ...asked, level }, until, asItIs<T>),
     );
   }
 
@@ -380,3 +379,5 @@ export class ReplicatedListStore implements ListStore {
     return plainFailure(failed, this.#ring.ring?.replicasNeeded(level) ?? 1);
   }
 }
+
+const asItIs = <T>(value: T): T => value;

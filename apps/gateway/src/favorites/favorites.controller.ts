@@ -5,7 +5,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { type AddFavorite, favoritesRow } from '@app/services';
 import { GATEWAY_PORTS, type GatewayPorts } from '../gateway-ports.js';
-import { answerOn } from '../http/answer.js';
 import { Direct } from '../http/direct-routes.js';
 import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, RETRY_TOKEN_HEADER, SESSION_TOKEN_HEADER } from '../http/openapi.js';
 import { callOf } from '../http/request-context.js';
@@ -37,9 +36,7 @@ export class FavoritesController {
     const call = callOf(request, 'read', this.ports);
     const attributes = { ...(device !== undefined && { device }), ...(genre !== undefined && { genre }) };
     const { favorites } = this.ports.services;
-    return readPage(favoritesRow(userId), page, (request, context) => favorites.page({ user: userId, ...attributes, ...request }, context), viewOf, call, this.ports).pipe(
-      answerOn(reply, call, this.ports),
-    );
+    return readPage(favoritesRow(userId), page, (request, context) => favorites.page({ user: userId, ...attributes, ...request }, context), viewOf, call, reply, this.ports);
   }
 
   @Put(':filmId')

@@ -9,7 +9,6 @@ import type { Observable } from 'rxjs';
 import { z } from 'zod';
 import { type FilmMarks, type MarkKind, marksRow } from '@app/services';
 import { GATEWAY_PORTS, type GatewayPorts } from '../gateway-ports.js';
-import { answerOn } from '../http/answer.js';
 import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, RETRY_TOKEN_HEADER, SESSION_TOKEN_HEADER } from '../http/openapi.js';
 import { callOf } from '../http/request-context.js';
 import { readItem } from '../http/row-item.js';
@@ -59,9 +58,7 @@ export function marksController<Mark, BodyOf, View>(routes: MarkRoutes<Mark, Bod
     ): Observable<RowPage<View>> {
       const call = callOf(request, 'read', this.ports);
       const marks = service(this.ports);
-      return readPage(marksRow(kind, userId), query, (asked, context) => marks.page({ user: userId, ...asked }, context), viewOf, call, this.ports).pipe(
-        answerOn(reply, call, this.ports),
-      );
+      return readPage(marksRow(kind, userId), query, (asked, context) => marks.page({ user: userId, ...asked }, context), viewOf, call, reply, this.ports);
     }
 
     @Get(':filmId')
@@ -76,7 +73,7 @@ export function marksController<Mark, BodyOf, View>(routes: MarkRoutes<Mark, Bod
       const call = callOf(request, 'read', this.ports);
       const marks = service(this.ports);
       const ask = (lookup: { readonly films: readonly string[] }, context: typeof call.context) => marks.lookup({ user: userId, ...lookup }, context);
-      return readItem(marksRow(kind, userId), filmId, ask, viewOf, `no ${one} of this film`, call, this.ports).pipe(answerOn(reply, call, this.ports));
+      return readItem(marksRow(kind, userId), filmId, ask, viewOf, `no ${one} of this film`, call, reply, this.ports);
     }
 
     @Put(':filmId')

@@ -8,7 +8,6 @@ import { ALL_FILMS, genreRow } from '@app/films';
 import type { PageRequest } from '@app/services';
 import { GATEWAY_PORTS, type GatewayPorts } from '../gateway-ports.js';
 import { demandAccess } from '../http/access.js';
-import { answerOn } from '../http/answer.js';
 import { servedBy } from '../http/consistency-header.js';
 import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, SESSION_TOKEN_HEADER } from '../http/openapi.js';
 import { callOf } from '../http/request-context.js';
@@ -36,7 +35,7 @@ export class FilmsController {
     return defer(() => {
       const row = genre === undefined ? ALL_FILMS : genreRow(genre);
       const ask = (request: PageRequest, context: CallContext) => this.ports.services.films.page({ ...(genre !== undefined && { genre }), ...request }, context);
-      return readPage(row, page, ask, asItIs, call, this.ports).pipe(answerOn(reply, call, this.ports));
+      return readPage(row, page, ask, asItIs, call, reply, this.ports);
     });
   }
 
@@ -51,9 +50,7 @@ export class FilmsController {
   ): Observable<Film> {
     const call = callOf(request, 'read', this.ports);
     const { films } = this.ports.services;
-    return readItem(ALL_FILMS, filmId, (lookup, context) => films.lookup(lookup, context), asItIs, 'no such film in the catalog', call, this.ports).pipe(
-      answerOn(reply, call, this.ports),
-    );
+    return readItem(ALL_FILMS, filmId, (lookup, context) => films.lookup(lookup, context), asItIs, 'no such film in the catalog', call, reply, this.ports);
   }
 
   @Get(':filmId/favorites-count')

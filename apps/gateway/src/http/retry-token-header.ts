@@ -3,7 +3,6 @@
  * through any gateway. What is in it is libs/favorites-client's; here it only travels in headers.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { catchError, type MonoTypeOperatorFunction, throwError } from 'rxjs';
 import { type CallContext, type RowKey, TriptychError } from '@app/contracts';
 import { openRetryToken, type PendingWrite, type SealSecret, sealRetryToken, type WriteFailure } from '@app/favorites-client';
 
@@ -21,20 +20,15 @@ export function pendingOf(
   throw new TriptychError('RETRY_TOKEN_INVALID', 'the retry token is of another user or film');
 }
 
+/** What a write failed with: whatever was thrown, which may be a failure that says more. */
+export type Failure = Partial<WriteFailure> | null | undefined;
+
 /**
  * Puts the token on the reply before the failure goes on to the filter. A request that came with a token and failed
  * without a new one is given its own again: what was unknown still is, and a device that gets no token would begin anew.
  */
-export function offerRetry<T>(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { principal }: CallContext,
-  secrets: readonly SealSecret[],
-): MonoTypeOperatorFunction<T> {
-  return catchError((error: Partial<WriteFailure> | null) => {
-    const pending = error?.pending;
-    const token = pending === undefined ? request.headers['retry-token'] : sealRetryToken(pending, principal.name, secrets);
-    if (token !== undefined && token !== null) void reply.header('retry-token', token);
-    return throwError(() => error);
-  });
+export function offerRetry(request: FastifyRequest, reply: FastifyReply, failure: Failure, { principal }: CallContext, secrets: readonly SealSecret[]): void {
+  const pending = failure?.pending;
+  const token = pending === undefined ? request.headers['retry-token'] : sealRetryToken(pending, principal.name, secrets);
+  if (token !== undefined) void reply.header('retry-token', token);
 }

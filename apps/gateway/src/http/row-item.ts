@@ -1,10 +1,12 @@
 /** One item of a row as a service answers it: access asked, 404 where it is not there. */
-import { defer, map, type Observable } from 'rxjs';
+import type { FastifyReply } from 'fastify';
+import type { Observable } from 'rxjs';
+import { deferMap } from '@app/circuit';
 import { type CallContext, type RowKey, TriptychError } from '@app/contracts';
 import type { LookupReply, Terms } from '@app/services';
 import type { GatewayPorts } from '../gateway-ports.js';
 import { demandAccess } from './access.js';
-import { type Answer, answerFrom } from './answer.js';
+import { sayRest } from './rest-headers.js';
 import { type Call, termsFor } from './request-context.js';
 
 /** Cold; unsubscribing drops the read. Errors: ACCESS_DENIED, ITEM_NOT_FOUND saying `missing`, and those of the service. */
@@ -15,15 +17,19 @@ export function readItem<T, V>(
   viewOf: (item: T) => V,
   missing: string,
   call: Call,
-  { accessPolicy }: GatewayPorts,
-): Observable<Answer<V>> {
-  return defer(() => {
-    demandAccess(accessPolicy, 'read', row, call.context);
-    return ask({ ...termsFor(row, call), films: [filmId] }, call.context).pipe(
-      map(({ found: [item], ...rest }) => {
-        if (item === undefined || item === null) throw new TriptychError('ITEM_NOT_FOUND', missing, { filmId });
-        return answerFrom(viewOf(item), rest, row, call);
-      }),
-    );
-  });
+  reply: FastifyReply,
+  ports: GatewayPorts,
+): Observable<V> {
+  return deferMap(
+    () => {
+      demandAccess(ports.accessPolicy, 'read', row, call.context);
+      return ask({ ...termsFor(row, call), films: [filmId] }, call.context);
+    },
+    ({ found: [item], ...rest }) => {
+      if (item === undefined || item === null) throw new TriptychError('ITEM_NOT_FOUND', missing, { filmId });
+      const view = viewOf(item);
+      sayRest(reply, rest, row, call, ports);
+      return view;
+    },
+  );
 }

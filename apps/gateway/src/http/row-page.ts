@@ -1,10 +1,12 @@
 /** A page of a row as a service answers it: access asked, cursor opened, next cursor sealed. */
-import { defer, map, type Observable } from 'rxjs';
+import type { FastifyReply } from 'fastify';
+import type { Observable } from 'rxjs';
+import { deferMap } from '@app/circuit';
 import type { CallContext, RowKey } from '@app/contracts';
 import type { PageReply, PageRequest } from '@app/services';
 import type { GatewayPorts } from '../gateway-ports.js';
 import { demandAccess } from './access.js';
-import { type Answer, answerFrom } from './answer.js';
+import { sayRest } from './rest-headers.js';
 import { openCursor, sealCursor } from './cursor.js';
 import { type Call, termsFor } from './request-context.js';
 import type { Page } from './schemas.js';
@@ -21,16 +23,21 @@ export function readPage<T, V>(
   ask: (request: PageRequest, context: CallContext) => Observable<PageReply<T>>,
   viewOf: (item: T) => V,
   call: Call,
-  { accessPolicy, secrets }: GatewayPorts,
-): Observable<Answer<RowPage<V>>> {
-  return defer(() => {
-    demandAccess(accessPolicy, 'read', row, call.context);
-    const after = cursor === undefined ? undefined : openCursor(cursor, row, secrets);
-    return ask({ ...termsFor(row, call), limit, ...(after && { after }) }, call.context).pipe(
-      map(({ items, next, ...rest }) => {
-        const nextCursor = next === null ? null : sealCursor(next, row, secrets);
-        return answerFrom({ items: items.map(viewOf), nextCursor }, rest, row, call);
-      }),
-    );
-  });
+  reply: FastifyReply,
+  ports: GatewayPorts,
+): Observable<RowPage<V>> {
+  const { accessPolicy, secrets } = ports;
+  return deferMap(
+    () => {
+      demandAccess(accessPolicy, 'read', row, call.context);
+      const after = cursor === undefined ? undefined : openCursor(cursor, row, secrets);
+      return ask({ ...termsFor(row, call), limit, ...(after && { after }) }, call.context);
+    },
+    ({ items, next, ...rest }) => {
+      const nextCursor = next === null ? null : sealCursor(next, row, secrets);
+      const view = { items: items.map(viewOf), nextCursor };
+      sayRest(reply, rest, row, call, ports);
+      return view;
+    },
+  );
 }

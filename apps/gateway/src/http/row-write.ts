@@ -3,15 +3,16 @@
  * access policy asked, the session sent and given back, with the failure of a write of unknown outcome too, and its token offered.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { defer, map, type Observable } from 'rxjs';
+import { defer, type Observable } from 'rxjs';
+import { deferMap } from '@app/circuit';
 import type { CallContext, RowKey } from '@app/contracts';
 import type { PendingWrite } from '@app/favorites-client';
 import type { Rest, Terms } from '@app/services';
 import type { GatewayPorts } from '../gateway-ports.js';
 import { demandAccess } from './access.js';
-import { answerFrom, answerOn } from './answer.js';
+import { sayRest } from './rest-headers.js';
 import { callOf, termsFor } from './request-context.js';
-import { offerRetry, pendingOf } from './retry-token-header.js';
+import { type Failure, offerRetry, pendingOf } from './retry-token-header.js';
 import { offerSession } from './session-token-header.js';
 
 export interface WrittenItem extends RowKey {
@@ -40,15 +41,21 @@ export function answerWrite<R extends Rest, V>(
     const call = callOf(request, 'write', ports);
     const { context } = call;
     const pending = pendingOf(request, target, context, secrets);
-    const written$ = defer(() => {
-      demandAccess(accessPolicy, 'write', target, context);
-      return write({ ...termsFor(target, call), ...(pending && { pending }) }, context);
-    });
-    return written$.pipe(
-      map((written) => answerFrom(viewOf(written), written, target, call)),
-      answerOn(reply, call, ports),
-      offerSession(reply, target, call, secrets),
-      offerRetry(request, reply, context, secrets),
+    return deferMap(
+      () => {
+        demandAccess(accessPolicy, 'write', target, context);
+        return write({ ...termsFor(target, call), ...(pending && { pending }) }, context);
+      },
+      (written) => {
+        const view = viewOf(written);
+        sayRest(reply, written, target, call, ports);
+        return view;
+      },
+      (error) => {
+        offerSession(reply, error as Failure, target, call, secrets);
+        offerRetry(request, reply, error as Failure, context, secrets);
+        return error;
+      },
     );
   });
 }

@@ -5,10 +5,10 @@
  * other keeps the token of the answer that came last. What is in it is libs/favorites-client's.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { catchError, type MonoTypeOperatorFunction, throwError } from 'rxjs';
 import type { Principal, RowKey } from '@app/contracts';
-import { type SealSecret, SessionToken, type WriteFailure } from '@app/favorites-client';
+import { type SealSecret, SessionToken } from '@app/favorites-client';
 import type { Call } from './request-context.js';
+import type { Failure } from './retry-token-header.js';
 
 /** @throws SESSION_TOKEN_INVALID */
 export function sessionOf(request: FastifyRequest, { name }: Principal, secrets: readonly SealSecret[]): SessionToken {
@@ -21,9 +21,6 @@ export function giveSession(reply: FastifyReply, session: SessionToken, { princi
 }
 
 /** Puts the token of a session that has a write of unknown outcome on the reply, before the failure goes on to the filter. */
-export function offerSession<T>(reply: FastifyReply, row: RowKey, { session, context }: Call, secrets: readonly SealSecret[]): MonoTypeOperatorFunction<T> {
-  return catchError((error: Partial<WriteFailure> | null) => {
-    if (error?.seen !== undefined) giveSession(reply, session.after(row, error.seen), context, secrets);
-    return throwError(() => error);
-  });
+export function offerSession(reply: FastifyReply, failure: Failure, row: RowKey, { session, context }: Call, secrets: readonly SealSecret[]): void {
+  if (failure?.seen !== undefined) giveSession(reply, session.after(row, failure.seen), context, secrets);
 }

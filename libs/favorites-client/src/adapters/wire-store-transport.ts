@@ -2,11 +2,12 @@
  * The store's nodes over the wire: one connection to each, made when it is first called and kept up from then on by its
  * WireClient. What is known of a node is what its last connection or attempt came to.
  */
+import { deferMap } from '@app/circuit';
 import { type CallContext, PATTERNS } from '@app/contracts';
 import { type PackedListReply, unpackList } from '@app/store';
 import type { Clock, Random } from '@app/time';
 import { type CallAccount, type LinkFaults, sumOfAccounts, WireClient, type WireIdentity, type WireNetwork, type WireState } from '@app/wire';
-import { defer, map, type Observable } from 'rxjs';
+import { defer, type Observable } from 'rxjs';
 import { addressText, type NodeAddress, type StoreTransport } from '../store-transport.js';
 
 export interface WireStoreTransportOptions {
@@ -34,8 +35,8 @@ export class WireStoreTransport implements StoreTransport {
   }
 
   call(to: NodeAddress, pattern: string, payload: unknown, context: CallContext): Observable<unknown> {
-    const reply$ = defer(() => this.#connectionTo(to).client.call(pattern, payload, context));
-    return pattern === PATTERNS.list ? reply$.pipe(map((reply) => unpackList(reply as PackedListReply))) : reply$;
+    const call = () => this.#connectionTo(to).client.call(pattern, payload, context);
+    return pattern === PATTERNS.list ? deferMap(call, (reply) => unpackList(reply as PackedListReply)) : defer(call);
   }
 
   isDown(node: NodeAddress): boolean {

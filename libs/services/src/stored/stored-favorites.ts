@@ -2,10 +2,11 @@
  * Favorites in the replicated store: one row of the table `favorites` for each user, one item of it for each film. Adding a
  * film writes its item and fetches nothing of the list.
  */
-import { concatMap, defer, map, type Observable } from 'rxjs';
+import { deferMap, deferThen } from '@app/circuit';
 import { assert, type CallContext, type Item, type ItemChange, type Operation, type Placement, type RowKey, TriptychError } from '@app/contracts';
 import type { ListStore, RowEvent, WriteReply } from '@app/favorites-client';
 import { genreSlug } from '@app/films';
+import { defer, map, type Observable } from 'rxjs';
 import type { FavoriteChange, FavoriteReply, FavoritesEvent, FavoritesService, FavoriteWrite, PlacedFavorite } from '../favorites-service.js';
 import { decodeAddedFrom, encodeAddedFrom, favoriteOf } from './favorite-value.js';
 import type { GenreOf } from './genre-lookup.js';
@@ -40,23 +41,21 @@ export function storedFavorites(listStore: Pick<ListStore, 'write' | 'list' | 'g
       }),
     lookup: (request, context) => storedLookup(listStore, favoritesRow(request.user), request, favoriteOf, context),
     add: (request, context) =>
-      defer(() => {
+      deferMap(() => {
         const { film, position, device = null } = request;
         refuseSelfAsNeighbour(film, position);
-        return genreOf(film, context).pipe(
-          concatMap((genre) => {
-            const value = encodeAddedFrom({ zone, device }, genre);
-            return write(request, position === undefined ? { kind: 'add', value } : { kind: 'add', value, placement: position }, context);
-          }),
-          map(shown),
-        );
-      }),
-    remove: (request, context) => defer(() => write(request, { kind: 'remove' }, context).pipe(map(restOf))),
+        const withGenre = (genre: string | null): Observable<WriteReply> => {
+          const value = encodeAddedFrom({ zone, device }, genre);
+          return write(request, position === undefined ? { kind: 'add', value } : { kind: 'add', value, placement: position }, context);
+        };
+        return deferThen(() => genreOf(film, context), withGenre);
+      }, shown),
+    remove: (request, context) => deferMap(() => write(request, { kind: 'remove' }, context), restOf),
     move: (request, context) =>
-      defer(() => {
+      deferMap(() => {
         refuseSelfAsNeighbour(request.film, request.position);
-        return write(request, { kind: 'move', placement: request.position }, context).pipe(map(shown));
-      }),
+        return write(request, { kind: 'move', placement: request.position }, context);
+      }, shown),
     count: ({ film }, context) => defer(() => listStore.count({ table: TABLE, item: film }, context)),
     watch: ({ user, seen }, context) => defer(() => listStore.watch({ ...favoritesRow(user), ...(seen && { seen }) }, context).pipe(map(eventOf))),
   };

@@ -1,7 +1,8 @@
 /** Rows of the store as pages and lookups of a service: items become what the service shows, the rest passes through. */
-import { defer, map, type Observable } from 'rxjs';
+import { deferMap } from '@app/circuit';
 import type { CallContext, Item, ListRequest, RowKey, RowReply } from '@app/contracts';
 import type { ListStore } from '@app/favorites-client';
+import type { Observable } from 'rxjs';
 import type { LookupReply, PageReply, PageRequest, Rest, Terms } from '../service.js';
 
 /** How a request is to be answered, and nothing else of it: a field that is absent stays absent. */
@@ -19,16 +20,15 @@ export function storedPage<T>(
   shown: (item: Item) => T | null,
   context: CallContext,
 ): Observable<PageReply<T>> {
-  return defer(() => {
-    const { limit, after, where } = request;
-    return listStore.list({ ...row, ...termsOf(request), limit, ...(after && { after }), ...(where && { where }) }, context).pipe(
-      map((reply) => {
-        const last = reply.lookedTo ?? reply.items.at(-1);
-        const next = reply.more && last !== undefined ? { position: last.position, item: last.item } : null;
-        return { ...restOf(reply), items: reply.items.map(shown).filter((each) => each !== null), next };
-      }),
-    );
-  });
+  const { limit, after, where } = request;
+  return deferMap(
+    () => listStore.list({ ...row, ...termsOf(request), limit, ...(after && { after }), ...(where && { where }) }, context),
+    (reply) => {
+      const last = reply.lookedTo ?? reply.items.at(-1);
+      const next = reply.more && last !== undefined ? { position: last.position, item: last.item } : null;
+      return { ...restOf(reply), items: reply.items.map(shown).filter((each) => each !== null), next };
+    },
+  );
 }
 
 /** @param shown null for what cannot be shown, as for what is not there. Errors: those of `ListStore.get`. */
@@ -39,9 +39,8 @@ export function storedLookup<T>(
   shown: (item: Item) => T | null,
   context: CallContext,
 ): Observable<LookupReply<T>> {
-  return defer(() =>
-    listStore
-      .get({ ...row, ...termsOf(request), items: request.films }, context)
-      .pipe(map((reply) => ({ ...restOf(reply), found: reply.items.map((item) => (item === null ? null : shown(item))) }))),
+  return deferMap(
+    () => listStore.get({ ...row, ...termsOf(request), items: request.films }, context),
+    (reply) => ({ ...restOf(reply), found: reply.items.map((item) => (item === null ? null : shown(item))) }),
   );
 }
