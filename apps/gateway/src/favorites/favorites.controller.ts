@@ -10,7 +10,7 @@ import { ANSWER_HEADERS, CONSISTENCY_HEADER, Refusals, RETRY_TOKEN_HEADER, SESSI
 import { callOf } from '../http/request-context.js';
 import { readPage } from '../http/row-page.js';
 import { answerWrite, type WrittenItem } from '../http/row-write.js';
-import { AddBody, Favorite, FavoritePath, FavoritesPage, ListPath, ListQuery, MoveBody, viewOf } from './favorite-view.js';
+import { AddBody, Favorite, FavoritePath, FavoritesPage, ListPath, ListQuery, MoveBody, pageJson, viewOf } from './favorite-view.js';
 
 @ApiTags('favorites')
 @ApiHeader(CONSISTENCY_HEADER)
@@ -33,6 +33,7 @@ export class FavoritesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Observable<FavoritesPage> {
+    void reply.type('application/json; charset=utf-8').serializer(pageJson);
     const call = callOf(request, 'read', this.ports);
     const attributes = { ...(device !== undefined && { device }), ...(genre !== undefined && { genre }) };
     const { favorites } = this.ports.services;

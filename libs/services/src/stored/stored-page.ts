@@ -26,9 +26,18 @@ export function storedPage<T>(
     (reply) => {
       const last = reply.lookedTo ?? reply.items.at(-1);
       const next = reply.more && last !== undefined ? { position: last.position, item: last.item } : null;
-      return { ...restOf(reply), items: reply.items.map(shown).filter((each) => each !== null), next };
+      return { ...restOf(reply), items: allShown(reply.items, shown), next };
     },
   );
+}
+
+function allShown<T>(items: readonly Item[], shown: (item: Item) => T | null): T[] {
+  const all: T[] = [];
+  for (const item of items) {
+    const each = shown(item);
+    if (each !== null) all.push(each);
+  }
+  return all;
 }
 
 /** @param shown null for what cannot be shown, as for what is not there. Errors: those of `ListStore.get`. */
