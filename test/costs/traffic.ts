@@ -4,7 +4,8 @@
  */
 import { tap } from 'rxjs';
 import { PATTERNS, type CallContext, type NodeId } from '@app/contracts';
-import type { PeerReply, PeerRequest, StoreNode } from '@app/store';
+import type { StoreNode } from '@app/store';
+import { encodePeerReply, encodePeerRequest } from '@app/store/adapters';
 import type { TestCluster } from '@app/store/testing';
 import { FRAME_HEADER_BYTES } from '../../libs/wire/src/frame.js';
 import { PayloadEncoder } from '../../libs/wire/src/payload-codec.js';
@@ -32,8 +33,8 @@ export class Traffic {
       const node = cluster.node(name as NodeId) as { -readonly [K in 'peer']: StoreNode[K] };
       const { peer } = node;
       node.peer = (request, context) => {
-        this.#count(request.kind, this.#requests, request, headBytes(context));
-        return peer(request, context).pipe(tap((reply) => this.#count(request.kind, this.#replies, reply, 0)));
+        this.#count(request.kind, this.#requests, encodePeerRequest(request), headBytes(context));
+        return peer(request, context).pipe(tap((reply) => this.#count(request.kind, this.#replies, encodePeerReply(reply), 0)));
       };
     }
   }
@@ -53,7 +54,7 @@ export class Traffic {
     return sum;
   }
 
-  #count(kind: string, encoder: PayloadEncoder, body: PeerRequest | PeerReply, more: number): void {
+  #count(kind: string, encoder: PayloadEncoder, body: unknown, more: number): void {
     const { start, end } = encoder.encode(body);
     const { messages, bytes } = this.#passed.get(kind) ?? NOTHING;
     this.#passed.set(kind, { messages: messages + 1, bytes: bytes + FRAME_HEADER_BYTES + more + FORMAT_BYTES + end - start });

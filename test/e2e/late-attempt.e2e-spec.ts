@@ -11,10 +11,10 @@ import path from 'node:path';
 import { adminToken, clusterSecrets } from '@app/admin';
 import { PATTERNS, type CallContext, type GetReply, type NodeId, type Operation, type PrepareReply } from '@app/contracts';
 import { sealRetryToken } from '@app/favorites-client';
-import { schemaHash } from '@app/store';
+import { decodeClientReply, encodeClientRequest, schemaHash } from '@app/store';
 import { systemClock, systemRandom } from '@app/time';
 import { tcpNetwork, WireClient } from '@app/wire';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, map } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, localCluster, type LocalCluster } from '../support/local-cluster.js';
 
@@ -258,5 +258,6 @@ async function call<Reply>(name: string, pattern: string, payload: unknown): Pro
     priority: 'write',
     principal: { kind: 'service', name: 'test' },
   };
-  return lastValueFrom(connected.call(pattern, payload, context)) as Promise<Reply>;
+  const reply$ = connected.call(pattern, encodeClientRequest(pattern, payload), context);
+  return lastValueFrom(reply$.pipe(map((reply) => decodeClientReply(pattern, reply) as Reply)));
 }

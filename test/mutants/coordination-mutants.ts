@@ -31,8 +31,8 @@ export const COORDINATION_MUTANTS: readonly Mutant[] = [
     name: 'damaged-row-votes',
     breaks: 'F9: a replica that may have lost what it acknowledged has no vote',
     file: 'libs/store/src/node/replica.ts',
-    find: '          const vote = !this.rows.header(request).isDamaged && ',
-    replace: '          const vote = ',
+    find: '        const vote = !this.rows.header(request).isDamaged && this.slotSync.hasVote(request);\n        answer({',
+    replace: '        const vote = this.slotSync.hasVote(request);\n        answer({',
     foundBy: COORDINATOR_SPEC,
   },
   {

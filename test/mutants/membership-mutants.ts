@@ -22,8 +22,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'answer-of-the-epoch-before',
     breaks: 'F18: what was begun in one epoch and ended in the next is no answer',
     file: 'libs/store/src/node/store-node.ts',
-    find: 'if (late === null) subscriber.next(reply);',
-    replace: 'if (late === null || true) subscriber.next(reply);',
+    find: 'const late = body === null ? error : refusal();',
+    replace: 'const late = body === null ? error : null;',
     foundBy: 'libs/store/src/node/cluster-members.spec.ts',
   },
   {

@@ -1,7 +1,8 @@
 /**
  * What a client of the store and a coordinator say to each other. Rows are generic, `table / row / item`; a favorites
- * list is the row of a user in the table `favorites`, and an item of it is a film. Field values cross the wire as
- * msgpack; `delta` and `value` are opaque bytes to everyone between the two ends.
+ * list is the row of a user in the table `favorites`, and an item of it is a film. LIST, PREPARE and COMMIT
+ * cross the wire in bytes of their own (libs/store, client-messages.ts), the others as msgpack; `delta` and `value` are opaque to
+ * everyone between the two ends.
  */
 import type { NodeId, ZoneId } from './ids.js';
 

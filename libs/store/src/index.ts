@@ -10,7 +10,7 @@ export { replicaSets, type ReplicaSet, type ReplicaSets } from './core/ring/repl
 export { TokenRing } from './core/ring/token-ring.js';
 export { schemaHash } from './core/row/schema-hash.js';
 export { TABLES, VALUE_MAX_BYTES, type TableSchema } from './core/row/table-schema.js';
-export { packList, unpackList, type PackedListReply } from './core/codec/packed-list.js';
+export { COMMIT, decodeClientReply, encodeClientRequest, LIST, PREPARE, type MessageCodec } from './core/codec/client-messages.js';
 export { sipHash128 } from './core/codec/sip-hash.js';
 export { founded, type HistoryEntry, type MemberChange, type Membership } from './core/membership/membership.js';
 export { ClusterView, imbalancesOf } from './node/cluster-view.js';

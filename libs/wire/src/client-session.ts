@@ -9,7 +9,7 @@
 import { TriptychError, type CallContext } from '@app/contracts';
 import type { Cancel } from '@app/time';
 import type { CreditWindow } from './credit.js';
-import { DeadlineQueue, type Expiring } from './deadline-queue.js';
+import type { Expiring } from './deadline-queue.js';
 import { FrameKind } from './frame.js';
 import { FrameLink, type LinkOwner, type LinkPorts } from './frame-link.js';
 import { decodeGreeting, encodeGreeting, greetingOf, refusal, refusalOf, type WireIdentity } from './handshake.js';
@@ -40,7 +40,6 @@ export class ClientSession implements LinkOwner {
   #refusedWith: TriptychError | null = null;
   #lastId = 0;
   readonly #calls = new Map<number, ClientCall>();
-  readonly #deadlines: DeadlineQueue;
   readonly #cancelConnectTimeout: Cancel;
 
   /** @param peer name of the process that must answer, or undefined when any of the cluster will do */
@@ -51,7 +50,6 @@ export class ClientSession implements LinkOwner {
     private readonly owner: ClientSessionOwner,
   ) {
     this.link = new FrameLink(ports, this, peer ?? '?');
-    this.#deadlines = new DeadlineQueue(ports.clock);
     const { connectTimeoutMs } = ports.limits;
     this.#cancelConnectTimeout = ports.clock.after(connectTimeoutMs, () =>
       this.link.die(new TriptychError('WIRE_UNREACHABLE', 'The peer did not answer in time.', { peer: this.link.peer, connectTimeoutMs })),
@@ -89,7 +87,7 @@ export class ClientSession implements LinkOwner {
     const call = new ClientCall(this, id, pattern, context, offset, sink, credit, window);
     this.#calls.set(id, call);
     this.ports.counts.begun++;
-    this.#deadlines.add(call, nowMs);
+    this.ports.deadlines.add(call, nowMs);
     return call;
   }
 
@@ -97,7 +95,7 @@ export class ClientSession implements LinkOwner {
   settled(call: ClientCall, end: CallEnd, cancel: boolean): void {
     this.#calls.delete(call.id);
     this.ports.counts[end]++;
-    this.#deadlines.remove(call);
+    this.ports.deadlines.remove(call);
     if (this.#phase === 'dead') return;
     if (cancel) this.link.sendSignal(FrameKind.cancel, call.id, call.pattern);
     if (this.#phase === 'draining' && this.#calls.size === 0) this.link.end();

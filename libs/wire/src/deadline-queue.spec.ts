@@ -20,15 +20,30 @@ describe('the deadline queue', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('keeps one timer per tick, and none when nothing waits', () => {
+  it('keeps one timer, and none when nothing waits', () => {
     const clock = new SimClock();
     const queue = new DeadlineQueue(clock);
-    const entries = Array.from({ length: 100 }, () => ({ deadlineMs: 50, expire: () => expect.unreachable() }));
+    const entries = Array.from({ length: 100 }, (_, i) => ({ deadlineMs: 50 + 3 * i, expire: () => expect.unreachable() }));
     for (const entry of entries) queue.add(entry, 0);
     expect(clock.pending).toBe(1);
     for (const entry of entries) queue.remove(entry);
     expect(clock.pending).toBe(0);
     queue.remove(entries[0]!);
+  });
+
+  it('strikes on time one that is due before all others, whenever it comes, and goes on when the earliest was removed', () => {
+    const clock = new SimClock();
+    const queue = new DeadlineQueue(clock);
+    const struck: [number, number][] = [];
+    const at = (deadlineMs: number) => ({ deadlineMs, expire: () => void struck.push([deadlineMs, clock.monotonicMs()]) });
+    const removed = at(20);
+    for (const entry of [at(100), removed, at(60)]) queue.add(entry, 0);
+    queue.remove(removed);
+    clock.advance(30);
+    queue.add(at(40), 30);
+    clock.advance(200);
+    expect(struck).toEqual([[40, 40], [60, 60], [100, 100]]);
+    expect(clock.pending).toBe(0);
   });
 
   it('does not strike one that another of the same tick removed', () => {

@@ -9,6 +9,7 @@
 import { TriptychError, type CallContext } from '@app/contracts';
 import type { Cancel, Clock } from '@app/time';
 import type { ByteChannel, ChannelEvents } from './byte-channel.js';
+import type { DeadlineQueue } from './deadline-queue.js';
 import { FRAME_HEADER_BYTES, FrameDecoder, FrameKind, HANDSHAKE_MAX_FRAME_BYTES, writeUint32 } from './frame.js';
 import { FaultyLine, type LinkFaults } from './link-faults.js';
 import { Outbox } from './outbox.js';
@@ -35,6 +36,8 @@ export interface LinkPorts {
   readonly faults?: LinkFaults | undefined;
   /** Of the client or server that the link belongs to. */
   readonly counts: CallCounts;
+  /** Of all its calls. */
+  readonly deadlines: DeadlineQueue;
 }
 
 /** Offset of a frame that did not go straight to the outbox; it counts as handed over, since it may yet be. */

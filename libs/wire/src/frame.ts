@@ -20,8 +20,11 @@
 import { crc32 } from 'node:zlib';
 import { TriptychError } from '@app/contracts';
 
-/** The version of all bytes described in this library; golden copies of each are in test/golden/wire. */
-export const WIRE_VERSION = 2;
+/**
+ * The version of all bytes described in this library, golden copies of each being in test/golden/wire, and of the messages whose bytes
+ * are those of the store (client-messages.ts, peer-messages.ts). 3: these came.
+ */
+export const WIRE_VERSION = 3;
 
 export const FrameKind = {
   hello: 1,

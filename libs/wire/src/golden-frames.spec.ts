@@ -1,11 +1,12 @@
 /**
- * The bytes of every kind of frame, kept in test/golden/wire: what version 1 says on the wire, for as long as there is a
- * version 1. A change of these bytes is a new version, not a new golden file.
+ * The bytes of every kind of frame, kept in test/golden/wire: what this version says on the wire, for as long as there is
+ * one. A change of these bytes is a new version, not a new golden file.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { TriptychError, type CallContext } from '@app/contracts';
 import { SimClock } from '@app/time';
 import { describe, expect, it } from 'vitest';
+import { DeadlineQueue } from './deadline-queue.js';
 import { FrameDecoder, FrameKind, WIRE_VERSION } from './frame.js';
 import { FrameLink } from './frame-link.js';
 import { decodeGreeting, encodeGreeting, greetingOf } from './handshake.js';
@@ -17,7 +18,7 @@ import { DEFAULT_WIRE_LIMITS } from './wire-limits.js';
 
 const folder = new URL('../../../test/golden/wire/', import.meta.url);
 const identity = { clusterId: 'cluster-1', name: 'a1', role: 'store', schemaHash: '0f1e2d3c' };
-const greeting = { ...greetingOf(identity, 4 * 1024 * 1024), minVersion: 2, maxVersion: 2 };
+const greeting = { ...greetingOf(identity, 4 * 1024 * 1024), minVersion: 3, maxVersion: 3 };
 const context: CallContext = { deadlineMs: 0, traceId: 'trace-1', priority: 'prefetch', principal: { kind: 'device', name: 'Zoë' } };
 const refused = new TriptychError('WIRE_HANDSHAKE_REFUSED', 'no', { reason: 'cluster', ours: 'c1', theirs: 'c2' });
 const failed = new TriptychError('STORE_WRITE_TIMEOUT', 'late', { required: 2, acknowledged: 1, zones: ['a'], final: false, node: null });
@@ -89,7 +90,7 @@ function sentBy(send: Send): Buffer {
   const sent: Uint8Array[] = [];
   const clock = new SimClock();
   const owner = { opened: () => {}, frame: () => {}, lost: () => {} };
-  const link = new FrameLink({ clock, defer: (task) => void clock.after(0, task), limits: DEFAULT_WIRE_LIMITS, counts: noCalls() }, owner, 'b1');
+  const link = new FrameLink({ clock, defer: (task) => void clock.after(0, task), limits: DEFAULT_WIRE_LIMITS, counts: noCalls(), deadlines: new DeadlineQueue(clock) }, owner, 'b1');
   link.attach({ send: (bytes) => sent.push(bytes), unsentBytes: 0, end: () => {}, destroy: () => {} });
   send(link);
   clock.advance(0);

@@ -39,7 +39,7 @@ export interface Peer {
 export type RefusalReason = 'cluster' | 'version' | 'schema' | 'name' | 'draining' | 'fault';
 
 const MAGIC = Buffer.from('TRIP', 'latin1');
-const OLDEST_VERSION = 2;
+const OLDEST_VERSION = 3;
 const packr = new Packr({ useRecords: false });
 
 export function greetingOf(identity: WireIdentity, maxFrameBytes: number): Greeting {

@@ -10,6 +10,8 @@ import { readUint32, writeUint32 } from './frame.js';
 const PRIORITIES: readonly Priority[] = ['write', 'read', 'prefetch', 'background'];
 const PRINCIPAL_KINDS: readonly Principal['kind'][] = ['device', 'service', 'admin'];
 const FIXED_BYTES = 12;
+/** Characters. */
+const SHORT_TEXT = 64;
 const NO_DEADLINE = 0xffffffff;
 
 /** Room that surely suffices for the head of this request, in bytes. */
@@ -37,9 +39,9 @@ export function writeRequestHead(
   const priority = (into[at + 6] = PRIORITIES.indexOf(context.priority));
   const principalKind = (into[at + 7] = PRINCIPAL_KINDS.indexOf(context.principal.kind));
   let end = at + FIXED_BYTES;
-  const patternBytes = into.write(pattern, end);
-  const traceBytes = into.write(context.traceId, (end += patternBytes));
-  const nameBytes = into.write(context.principal.name, (end += traceBytes));
+  const patternBytes = writeText(into, end, pattern);
+  const traceBytes = writeText(into, (end += patternBytes), context.traceId);
+  const nameBytes = writeText(into, (end += traceBytes), context.principal.name);
   if (patternBytes > 0xff || traceBytes > 0xff || nameBytes > 0xffff || priority < 0 || principalKind < 0) {
     const { priority: named, principal } = context;
     const details = { patternBytes, traceBytes, nameBytes, priority: String(named), principalKind: String(principal.kind) };
@@ -52,12 +54,45 @@ export function writeRequestHead(
   return end + nameBytes;
 }
 
+/** As UTF-8; the answer is how many bytes. Nearly all are short ASCII, for which a loop costs less than a call out of JavaScript. */
+function writeText(into: Buffer, at: number, text: string): number {
+  const { length } = text;
+  if (length > SHORT_TEXT) return into.write(text, at);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return into.write(text, at);
+    into[at + i] = code;
+  }
+  return length;
+}
+
 export interface RequestHead {
   readonly pattern: string;
   readonly context: CallContext;
   readonly credit: number;
   /** Index at which the payload begins. */
   readonly payloadStart: number;
+}
+
+/** A power of two. */
+const NAMES_KEPT = 64;
+/** The pattern or principal met last, by its length, its first and its last byte: few are met over and over, and need not be made each time. */
+const names: (string | undefined)[] = new Array<string | undefined>(NAMES_KEPT).fill(undefined);
+
+function nameIn(bytes: Buffer, start: number, end: number): string {
+  if (start === end) return '';
+  const slot = (31 * (end - start) + 7 * bytes[start]! + bytes[end - 1]!) & (NAMES_KEPT - 1);
+  const known = names[slot];
+  if (known !== undefined && isTextAt(known, bytes, start, end)) return known;
+  const name = bytes.toString('utf8', start, end);
+  if (name.length === end - start) names[slot] = name;
+  return name;
+}
+
+function isTextAt(text: string, bytes: Buffer, start: number, end: number): boolean {
+  if (text.length !== end - start) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false;
+  return true;
 }
 
 /**
@@ -76,12 +111,12 @@ export function readRequestHead(bytes: Buffer, start: number, end: number, nowMs
   }
   const timeLeftMs = readUint32(bytes, start);
   return {
-    pattern: bytes.toString('utf8', patternStart, traceStart),
+    pattern: nameIn(bytes, patternStart, traceStart),
     context: {
       deadlineMs: timeLeftMs === NO_DEADLINE ? Infinity : nowMs + timeLeftMs,
       traceId: bytes.toString('utf8', traceStart, nameStart),
       priority,
-      principal: { kind, name: bytes.toString('utf8', nameStart, payloadStart) },
+      principal: { kind, name: nameIn(bytes, nameStart, payloadStart) },
     },
     credit: (bytes[start + 4]! << 8) | bytes[start + 5]!,
     payloadStart,

@@ -5,7 +5,7 @@ import type { Demand } from './credit.js';
 import type { Expiring } from './deadline-queue.js';
 import { FrameKind } from './frame.js';
 import { encodeSelfContained, type EncodedPayload } from './payload-codec.js';
-import type { ServerSession, WireHandler } from './server-session.js';
+import type { Answering, ServerSession } from './server-session.js';
 import type { CallEnd } from './wire-calls.js';
 import { blurred, encodeError } from './wire-error.js';
 
@@ -13,9 +13,13 @@ import { blurred, encodeError } from './wire-error.js';
 const QUEUED_VALUE_OVERHEAD_BYTES = 64;
 const NOTHING_SENT = -1;
 
+/** For msgpack, or bytes that the handler made. */
+export const asItIs = (value: unknown): unknown => value;
+
 export class ServerCall implements Observer<unknown>, Demand, Expiring {
   readonly deadlineMs: number;
   #over = false;
+  #encode: Answering['encode'] = asItIs;
   #subscription: Subscription | null = null;
   /** Offset of the last NEXT, which becomes RESULT when the end follows at once. */
   #lastSent = NOTHING_SENT;
@@ -36,7 +40,8 @@ export class ServerCall implements Observer<unknown>, Demand, Expiring {
     this.deadlineMs = context.deadlineMs;
   }
 
-  run(handler: WireHandler, payload: unknown): void {
+  run({ handler, encode }: Answering, payload: unknown): void {
+    this.#encode = encode;
     try {
       const subscription = handler(payload, this.context, this.session.peer, this).subscribe(this);
       if (this.#over) return this.#tearDown(subscription);
@@ -45,7 +50,7 @@ export class ServerCall implements Observer<unknown>, Demand, Expiring {
       this.error(error);
       return;
     }
-    this.session.deadlines.add(this, this.session.ports.clock.monotonicMs());
+    this.session.ports.deadlines.add(this, this.session.ports.clock.monotonicMs());
   }
 
   /** Never run: answered at once. */
@@ -69,9 +74,9 @@ export class ServerCall implements Observer<unknown>, Demand, Expiring {
     try {
       if (this.credit > 0) {
         this.credit--;
-        this.#lastSent = this.session.link.sendValue(FrameKind.next, this.id, value, this.pattern);
+        this.#lastSent = this.session.link.sendValue(FrameKind.next, this.id, this.#encode(value), this.pattern);
       } else {
-        this.#enqueue(encodeSelfContained(value));
+        this.#enqueue(encodeSelfContained(this.#encode(value)));
       }
     } catch (error) {
       this.#fail(this.#shown(error));

@@ -7,7 +7,6 @@ import { TriptychError, type CallContext } from '@app/contracts';
 import type { Cancel } from '@app/time';
 import type { Observable } from 'rxjs';
 import type { Demand } from './credit.js';
-import { DeadlineQueue } from './deadline-queue.js';
 import { FrameKind, readUint32 } from './frame.js';
 import { FrameLink, type LinkOwner, type LinkPorts } from './frame-link.js';
 import { decodeGreeting, encodeGreeting, greetingOf, refusal, refusalOf, type Peer, type WireIdentity } from './handshake.js';
@@ -19,7 +18,13 @@ import { inFlight, type CallInFlight } from './wire-calls.js';
  * Answers a call. The Observable is subscribed once and unsubscribed when the caller has left, for whatever reason; what
  * it emits is encoded at once and may be changed afterwards. Bytes in the payload are views: copy what is kept.
  */
-export type WireHandler = (payload: unknown, context: CallContext, peer: Peer, demand: Demand) => Observable<unknown>;
+export type WireHandler<Value = unknown> = (payload: unknown, context: CallContext, peer: Peer, demand: Demand) => Observable<Value>;
+
+/** A handler, and how what it emits becomes a payload where that is not msgpack. */
+export interface Answering {
+  readonly handler: WireHandler;
+  readonly encode: (value: unknown) => unknown;
+}
 
 /** What an operator should hear of. A handler's failure is reported here and nowhere else: the caller sees INTERNAL. */
 export type WireReport =
@@ -30,7 +35,7 @@ export type WireReport =
 export interface ServerSessionOwner {
   readonly identity: WireIdentity;
   readonly draining: boolean;
-  handlerFor(pattern: string): WireHandler | undefined;
+  answeringTo(pattern: string): Answering | undefined;
   report(report: WireReport): void;
   /** Once, after all handlers were torn down. */
   over(session: ServerSession): void;
@@ -41,7 +46,6 @@ export class ServerSession implements LinkOwner {
   peer: Peer;
   #open = false;
   readonly #calls = new Map<number, ServerCall>();
-  readonly deadlines: DeadlineQueue;
   readonly #cancelHelloTimeout: Cancel;
 
   constructor(
@@ -51,7 +55,6 @@ export class ServerSession implements LinkOwner {
   ) {
     this.peer = { name: '?', role: '?', remote };
     this.link = new FrameLink(ports, this, '?');
-    this.deadlines = new DeadlineQueue(ports.clock);
     this.#cancelHelloTimeout = ports.clock.after(ports.limits.connectTimeoutMs, () =>
       this.link.die(new TriptychError('WIRE_PROTOCOL', 'No HELLO came.', { remote })),
     );
@@ -76,7 +79,7 @@ export class ServerSession implements LinkOwner {
   /** For ServerCall. */
   settled(call: ServerCall): void {
     this.#calls.delete(call.id);
-    this.deadlines.remove(call);
+    this.ports.deadlines.remove(call);
   }
 
   // --- what the link says ---
@@ -146,14 +149,14 @@ export class ServerSession implements LinkOwner {
       call.refuse(new TriptychError('WIRE_OVERLOADED', 'Too many calls are in flight on this connection.', details));
       return;
     }
-    const handler = this.owner.handlerFor(pattern);
-    if (handler === undefined) {
+    const answering = this.owner.answeringTo(pattern);
+    if (answering === undefined) {
       call.refuse(new TriptychError('ROUTE_UNKNOWN', 'Nothing answers to this pattern here.', { pattern }));
       return;
     }
     this.#calls.set(id, call);
     this.ports.counts.begun++;
-    call.run(handler, payload);
+    call.run(answering, payload);
   }
 
   #goaway(): void {

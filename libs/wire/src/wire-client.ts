@@ -6,7 +6,7 @@
  */
 import { TriptychError, type CallContext } from '@app/contracts';
 import type { Cancel, Clock, Random } from '@app/time';
-import { BehaviorSubject, Observable } from 'rxjs';
+import { BehaviorSubject, Observable, type Unsubscribable } from 'rxjs';
 import type { WireAddress, WireNetwork } from './byte-channel.js';
 import { ClientSession, type CallSink, type ClientSessionOwner } from './client-session.js';
 import type { CreditWindow } from './credit.js';
@@ -41,7 +41,6 @@ export class WireClient implements ClientSessionOwner {
   readonly #ports: LinkPorts;
   readonly #state = new BehaviorSubject<WireState>({ kind: 'idle' });
   readonly #waiting = new Set<WaitingCall>();
-  readonly #deadlines: DeadlineQueue;
   /** The connection that is up or being made. */
   #session: ClientSession | null = null;
   /** Connections that end with their last call. */
@@ -52,8 +51,7 @@ export class WireClient implements ClientSessionOwner {
 
   constructor(private readonly options: WireClientOptions) {
     const limits = { ...DEFAULT_WIRE_LIMITS, ...options.limits };
-    this.#ports = { clock: options.clock, defer: (task) => options.network.defer(task), limits, faults: options.faults, counts: noCalls() };
-    this.#deadlines = new DeadlineQueue(options.clock);
+    this.#ports = { clock: options.clock, defer: (task) => options.network.defer(task), limits, faults: options.faults, counts: noCalls(), deadlines: new DeadlineQueue(options.clock) };
   }
 
   /** Each change of the connection, beginning with what is; never ends. */
@@ -88,18 +86,19 @@ export class WireClient implements ClientSessionOwner {
    * @param window for a subscriber that works on after `next` has returned: back-pressure in its own hands
    */
   call(pattern: string, payload: unknown, context: CallContext, window?: CreditWindow): Observable<unknown> {
-    return new Observable((subscriber) => {
-      const session = this.#session;
-      if (session !== null && this.isConnected) {
-        try {
-          return session.open(pattern, payload, context, subscriber, window);
-        } catch (error) {
-          subscriber.error(error);
-          return;
-        }
-      }
-      return this.#wait(new WaitingCall(this, pattern, payload, context, subscriber, window));
-    });
+    return new Observable((subscriber) => this.begin(pattern, payload, context, subscriber, window));
+  }
+
+  /** As `call`, begun at once, for who makes an Observable of its own of it. The answer calls it off; none where it has ended already. */
+  begin(pattern: string, payload: unknown, context: CallContext, sink: CallSink, window?: CreditWindow): Unsubscribable | undefined {
+    const session = this.#session;
+    if (session === null || !this.isConnected) return this.#wait(new WaitingCall(this, pattern, payload, context, sink, window));
+    try {
+      return session.open(pattern, payload, context, sink, window);
+    } catch (error) {
+      sink.error(error);
+      return undefined;
+    }
   }
 
   /** Connects now, if that was not begun; to be had before the first call. */
@@ -127,7 +126,7 @@ export class WireClient implements ClientSessionOwner {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const call of waiting) {
-      this.#deadlines.remove(call);
+      this.#ports.deadlines.remove(call);
       call.start(session);
     }
   }
@@ -146,7 +145,7 @@ export class WireClient implements ClientSessionOwner {
 
   leave(call: WaitingCall): void {
     this.#waiting.delete(call);
-    this.#deadlines.remove(call);
+    this.#ports.deadlines.remove(call);
   }
 
   unreachable(why: string, cause?: unknown): TriptychError {
@@ -165,7 +164,7 @@ export class WireClient implements ClientSessionOwner {
       call.fail(new TriptychError('WIRE_OVERLOADED', 'Too many calls wait for this connection.', { peer: this.#name }));
     } else {
       this.#waiting.add(call);
-      this.#deadlines.add(call, this.#ports.clock.monotonicMs());
+      this.#ports.deadlines.add(call, this.#ports.clock.monotonicMs());
       this.connect();
       return call;
     }
@@ -201,7 +200,7 @@ export class WireClient implements ClientSessionOwner {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const call of waiting) {
-      this.#deadlines.remove(call);
+      this.#ports.deadlines.remove(call);
       call.fail(this.#unreachableNow(reason));
     }
   }

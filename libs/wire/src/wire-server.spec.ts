@@ -2,6 +2,26 @@ import { of, Subject, take } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { SimWire, Watched } from './testing/sim-wire.js';
 
+describe('a handler with an encoding of its own', () => {
+  it('emits what it likes, and its caller gets the bytes that were made of it, beyond the credit too', () => {
+    const wire = new SimWire({ limits: { creditWindow: 1 } });
+    wire.server.handle('count', () => of(1, 2, 3), (value) => Uint8Array.of(value));
+    const seen = wire.connected().call('count');
+    wire.settle();
+    expect(seen).toMatchObject({ values: [Buffer.of(1), Buffer.of(2), Buffer.of(3)], completed: true });
+  });
+
+  it('fails the call where that cannot be encoded, and the connection lives on', () => {
+    const wire = new SimWire({ handlers: { echo: (payload) => of(payload) } });
+    wire.server.handle('broken', () => of(1), () => { throw new Error('no bytes'); });
+    const seen = wire.connected().call('broken');
+    const echo = wire.call('echo', 7);
+    wire.settle();
+    expect(seen.error).toMatchObject({ code: 'INTERNAL' });
+    expect(echo).toMatchObject({ values: [7], completed: true });
+  });
+});
+
 describe('draining', () => {
   it('lets calls in flight end, refuses new ones at the client at once, and then the connection is closed', () => {
     const answer = new Subject<string>();

@@ -7,10 +7,12 @@ import { assert, TriptychError } from '@app/contracts';
 import type { Cancel, Clock } from '@app/time';
 import { Observable } from 'rxjs';
 import type { ByteChannel, ChannelEvents, WireAddress, WireListener, WireNetwork } from './byte-channel.js';
+import { DeadlineQueue } from './deadline-queue.js';
 import type { LinkPorts } from './frame-link.js';
 import type { WireIdentity } from './handshake.js';
 import type { LinkFaults } from './link-faults.js';
-import { ServerSession, type ServerSessionOwner, type WireHandler, type WireReport } from './server-session.js';
+import { asItIs } from './server-call.js';
+import { ServerSession, type Answering, type ServerSessionOwner, type WireHandler, type WireReport } from './server-session.js';
 import { noCalls, oldestOf, type CallAccount } from './wire-calls.js';
 import { DEFAULT_WIRE_LIMITS, type WireLimits } from './wire-limits.js';
 
@@ -27,7 +29,7 @@ export interface WireServerOptions {
 export class WireServer implements ServerSessionOwner {
   readonly identity: WireIdentity;
   readonly #ports: LinkPorts;
-  readonly #handlers = new Map<string, WireHandler>();
+  readonly #handlers = new Map<string, Answering>();
   readonly #sessions = new Set<ServerSession>();
   #fallback: (pattern: string) => WireHandler | undefined = () => undefined;
   #listener: WireListener | null = null;
@@ -37,13 +39,16 @@ export class WireServer implements ServerSessionOwner {
   constructor(private readonly options: WireServerOptions) {
     this.identity = options.identity;
     const limits = { ...DEFAULT_WIRE_LIMITS, ...options.limits };
-    this.#ports = { clock: options.clock, defer: (task) => options.network.defer(task), limits, faults: options.faults, counts: noCalls() };
+    this.#ports = { clock: options.clock, defer: (task) => options.network.defer(task), limits, faults: options.faults, counts: noCalls(), deadlines: new DeadlineQueue(options.clock) };
   }
 
-  /** Answers calls of `pattern`. One handler a pattern. */
-  handle(pattern: string, handler: WireHandler): this {
+  /**
+   * Answers calls of `pattern`. One handler a pattern.
+   * @param encode makes a payload of what the handler emits; without it that is one
+   */
+  handle<Value>(pattern: string, handler: WireHandler<Value>, encode: (value: Value) => unknown = asItIs): this {
     assert(!this.#handlers.has(pattern), `two handlers for ${pattern}`);
-    this.#handlers.set(pattern, handler);
+    this.#handlers.set(pattern, { handler, encode: encode as Answering['encode'] });
     return this;
   }
 
@@ -114,8 +119,11 @@ export class WireServer implements ServerSessionOwner {
     return this.#draining;
   }
 
-  handlerFor(pattern: string): WireHandler | undefined {
-    return this.#handlers.get(pattern) ?? this.#fallback(pattern);
+  answeringTo(pattern: string): Answering | undefined {
+    const known = this.#handlers.get(pattern);
+    if (known !== undefined) return known;
+    const handler = this.#fallback(pattern);
+    return handler && { handler, encode: asItIs };
   }
 
   report(report: WireReport): void {

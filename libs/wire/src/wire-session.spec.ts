@@ -71,6 +71,16 @@ describe('a call', () => {
     expect(peer).toEqual({ name: 'a1', role: 'store', remote: 'sim' });
   });
 
+  it('brings patterns and principals as they were sent, whichever came before', () => {
+    const heard: string[] = [];
+    const patterns = ['a', 'aa', 'ba', 'ab', 'Zoë', 'x'.repeat(200), 'aa', 'Zoë'];
+    const handlers = Object.fromEntries(patterns.map((pattern): [string, WireHandler] => [pattern, (_payload, { principal }) => of(heard.push(`${pattern} ${principal.name}`))]));
+    const wire = new SimWire({ handlers }).connected();
+    for (const pattern of patterns) wire.client.call(pattern, null, { ...wire.context(), principal: { kind: 'device', name: pattern } }).subscribe();
+    wire.settle();
+    expect(heard).toEqual(patterns.map((pattern) => `${pattern} ${pattern}`));
+  });
+
   it('does not wait for a slower one, and gets its own answer, however the bytes are cut', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e6 }), fc.integer({ min: 1, max: 200 }), (seed, maxPieceBytes) => {

@@ -1,9 +1,9 @@
 /** A caller of one store node over the wire, as a gateway is one. */
 import { PATTERNS, type CommitRequest, type PrepareReply, type PrepareRequest } from '@app/contracts';
-import { schemaHash } from '@app/store';
+import { decodeClientReply, encodeClientRequest, schemaHash } from '@app/store';
 import { systemClock, systemRandom } from '@app/time';
 import { tcpNetwork, WireClient } from '@app/wire';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, map } from 'rxjs';
 
 export const HOST = '127.0.0.1';
 export const ROW = { table: 'favorites', row: 'ada' };
@@ -27,7 +27,8 @@ export function storeClient(port: number): StoreClient {
   });
   const call = (pattern: string, payload: unknown, withinMs = 5_000): Promise<unknown> => {
     const deadlineMs = systemClock.monotonicMs() + withinMs;
-    return lastValueFrom(wire.call(pattern, payload, { deadlineMs, traceId: 'trace-1', priority: 'write', principal: { kind: 'service', name: 'test' } }));
+    const reply$ = wire.call(pattern, encodeClientRequest(pattern, payload), { deadlineMs, traceId: 'trace-1', priority: 'write', principal: { kind: 'service', name: 'test' } });
+    return lastValueFrom(reply$.pipe(map((reply) => decodeClientReply(pattern, reply))));
   };
   const add = async (item: string, valueBytes = 0): Promise<void> => {
     const prepare: PrepareRequest = { ...ROW, item, operation: { kind: 'add', value: new Uint8Array(valueBytes) }, level: 'QUORUM' };

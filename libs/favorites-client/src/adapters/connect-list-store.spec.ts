@@ -1,7 +1,7 @@
 import { lastValueFrom, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { type Achieved, type CallContext, type CommitRequest, type ListRequest, nodeId, PATTERNS, type PrepareRequest, type RingMember, zoneId } from '@app/contracts';
-import { packList, schemaHash } from '@app/store';
+import { type Achieved, type CallContext, nodeId, PATTERNS, type RingMember, zoneId } from '@app/contracts';
+import { COMMIT, LIST, PREPARE, schemaHash } from '@app/store';
 import { type Clock, SeededRandom, SimClock, systemClock, systemRandom } from '@app/time';
 import { tcpNetwork, WireServer, type WireNetwork } from '@app/wire';
 import { SimWireNetwork } from '../../../wire/src/testing/sim-wire-network.js';
@@ -24,11 +24,14 @@ class Nodes {
       const achieved: Achieved = { level: 'QUORUM', node: nodeId(name), zone: zoneId(zone), replicas: [nodeId(name)], zones: [zoneId(zone)], replicationFactor: 3, ...PLAIN };
       const server = new WireServer({ identity: { clusterId, name, role: 'store', schemaHash: schemaHash() }, network, clock, report: () => {} })
         .handle(PATTERNS.ring, () => of({ clusterId, epoch: 1, replicationFactor: 3, members: this.members }))
-        .handle(PATTERNS.prepare, (request) => of({ ...rows.prepare(request as PrepareRequest), achieved }))
-        .handle(PATTERNS.list, (request) => of(packList({ ...rows.list(request as ListRequest), seen: rows.seenAfterRead(request as ListRequest), achieved })))
+        .handle(PATTERNS.prepare, (request) => of(PREPARE.encodeReply({ ...rows.prepare(PREPARE.decodeRequest(request)), achieved })))
+        .handle(PATTERNS.list, (bytes) => {
+          const request = LIST.decodeRequest(bytes);
+          return of(LIST.encodeReply({ ...rows.list(request), seen: rows.seenAfterRead(request), achieved }));
+        })
         .handle(PATTERNS.commit, (request) => {
-          rows.commit(request as CommitRequest);
-          return of({ achieved });
+          rows.commit(COMMIT.decodeRequest(request));
+          return of(COMMIT.encodeReply({ achieved, seen: new Uint8Array(0) }));
         });
       this.servers.push(server);
       server.listen({ host, port: 0 }).subscribe((port) => this.members.push({ node: nodeId(name), zone: zoneId(zone), region: 'r', host, port, weight: 1 }));

@@ -3,11 +3,11 @@
  * WireClient. What is known of a node is what its last connection or attempt came to.
  */
 import { deferMap } from '@app/circuit';
-import { type CallContext, PATTERNS } from '@app/contracts';
-import { type PackedListReply, unpackList } from '@app/store';
+import type { CallContext } from '@app/contracts';
+import { decodeClientReply, encodeClientRequest } from '@app/store';
 import type { Clock, Random } from '@app/time';
 import { type CallAccount, type LinkFaults, sumOfAccounts, WireClient, type WireIdentity, type WireNetwork, type WireState } from '@app/wire';
-import { defer, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { addressText, type NodeAddress, type StoreTransport } from '../store-transport.js';
 
 export interface WireStoreTransportOptions {
@@ -35,8 +35,8 @@ export class WireStoreTransport implements StoreTransport {
   }
 
   call(to: NodeAddress, pattern: string, payload: unknown, context: CallContext): Observable<unknown> {
-    const call = () => this.#connectionTo(to).client.call(pattern, payload, context);
-    return pattern === PATTERNS.list ? deferMap(call, (reply) => unpackList(reply as PackedListReply)) : defer(call);
+    const call = () => this.#connectionTo(to).client.call(pattern, encodeClientRequest(pattern, payload), context);
+    return deferMap(call, (reply) => decodeClientReply(pattern, reply));
   }
 
   isDown(node: NodeAddress): boolean {

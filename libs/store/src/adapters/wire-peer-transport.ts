@@ -3,6 +3,7 @@ import { Observable } from 'rxjs';
 import { PATTERNS, TriptychError, type CallContext, type NodeId, type RingMember } from '@app/contracts';
 import type { Clock, Random } from '@app/time';
 import { sumOfAccounts, WireClient, type CallAccount, type LinkFaults, type WireIdentity, type WireNetwork } from '@app/wire';
+import { decodePeerReply, encodePeerRequest } from './peer-messages.js';
 import type { PeerReply, PeerRequest, PeerTransport } from '../ports/transport.js';
 
 export interface WirePeerTransportOptions {
@@ -51,8 +52,14 @@ export class WirePeerTransport implements PeerTransport {
       };
       if (peer === undefined) fail(new TriptychError('WIRE_UNREACHABLE', `${to} is no peer of this node`, { peer: to })); // it may have left a moment ago
       else {
-        const call = peer.client.call(PATTERNS.peer, request, context) as Observable<PeerReply>;
-        subscriber.add(call.subscribe({ next: (reply) => subscriber.next(reply), error: fail, complete: () => subscriber.complete() }));
+        const next = (payload: unknown): void => {
+          try {
+            subscriber.next(decodePeerReply(payload));
+          } catch (error) {
+            subscriber.error(error);
+          }
+        };
+        subscriber.add(peer.client.begin(PATTERNS.peer, encodePeerRequest(request), context, { next, error: fail, complete: () => subscriber.complete() }));
       }
       isWithin = false;
     });

@@ -98,7 +98,10 @@ export class Coordinator {
       refuseLevel(terms.level === 'LINEARIZABLE' && isNextPage, 'pages are read at different moments: a list is linearizable within one page');
       const wanted = filterOf(request, terms.schema);
       const take = (): Page => this.ports.rows.page(request, request.limit, request.after, wanted);
-      this.#read(call, request, terms, this.#levelToRead(request, terms), context, take, (answer) => call.answer({ ...answer.value, ...replyOf(this.#afterRead(terms, answer)) }));
+      this.#read(call, request, terms, this.#levelToRead(request, terms), context, take, (answer) => {
+        const { achieved, seen } = replyOf(this.#afterRead(terms, answer));
+        call.answer({ ...answer.value, achieved, seen });
+      });
     });
   }
 
@@ -245,7 +248,7 @@ export class Coordinator {
     const date = learnsFirst(terms) ? Math.max(reading, ...versions.map((held) => Math.min(held.hlc + 1, Number.MAX_SAFE_INTEGER))) : reading;
     const delta: Delta = { item, dot, hlc: date, supersedes: dots, version };
     const { achieved, seen } = after;
-    return { delta: encodeDelta(delta), item: resultOf(delta, shown), ...replyOf({ achieved, seen: seenAfterPrepare(seen, delta) }) };
+    return { ...replyOf({ achieved, seen: seenAfterPrepare(seen, delta) }), delta: encodeDelta(delta), item: resultOf(delta, shown) };
   }
 
   #place(request: PrepareRequest, placement: Placement | undefined, shown: ShownItem | null, reading: number, dot: Dot): string {
@@ -317,9 +320,15 @@ export class Coordinator {
     return alive + spares >= replicasRequired(level, this.ports.replicationFactor);
   }
 
-  #achieved(level: ConsistencyLevel, replicas: readonly NodeId[], more: Partial<Achieved> = NOTHING_SPECIAL): Achieved {
+  #achieved(level: ConsistencyLevel, replicas: readonly NodeId[], more: Partial<Achieved> = {}): Achieved {
     const { self, zone, zoneOf, replicationFactor } = this.ports;
-    return { level, node: self, zone, replicas, zones: [...new Set(replicas.map(zoneOf))], replicationFactor, ...NOTHING_SPECIAL, ...more };
+    const zones: ZoneId[] = [];
+    for (const replica of replicas) {
+      const its = zoneOf(replica);
+      if (!zones.includes(its)) zones.push(its);
+    }
+    const { repaired = false, hedged = false, versions = 0, fallback = false, tokenAhead = false, sloppy = false } = more;
+    return { level, node: self, zone, replicas, zones, replicationFactor, repaired, hedged, versions, fallback, tokenAhead, sloppy };
   }
 
   #afterRead({ level, seen }: Terms, { row, replicas, votes, versions, repaired, hedged, isSessionAhead }: QuorumAnswer<unknown>): RowAfter {
@@ -376,8 +385,6 @@ class Call<T> {
     this.subscriber.add(new Subscription(cancel));
   }
 }
-
-const NOTHING_SPECIAL = { repaired: false, hedged: false, versions: 0, fallback: false, tokenAhead: false, sloppy: false };
 
 /** Whether a write is to come after all that a quorum knows of its item. */
 const learnsFirst = ({ level, schema }: Terms): boolean => level === 'LINEARIZABLE' || schema.siblings === 'latest';

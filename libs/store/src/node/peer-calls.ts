@@ -48,7 +48,7 @@ export class PeerCalls {
 
   /** About one row. Unsubscribing calls it off, as with the others. */
   readonly ask = (to: NodeId, key: RowKey, body: RowRequestBody, context: CallContext, settle: SettleCall): Subscription =>
-    this.send(to, { table: key.table, row: key.row, ...body }, context, settle);
+    this.send(to, { ...body, table: key.table, row: key.row }, context, settle);
 
   readonly send = (to: NodeId, message: PeerMessage, context: CallContext, settle: SettleCall): Subscription =>
     isFenced(message) ? this.ports.fence().send(to, message, context, settle) : this.sendAsIs(to, message, context, settle);
@@ -57,7 +57,7 @@ export class PeerCalls {
   readonly sendAsIs = (to: NodeId, message: PeerMessage, context: CallContext, settle: SettleCall): Subscription => {
     const { view, transport, clock, hlc, latencies, standing } = this.ports;
     this.#counts[message.kind]++;
-    const request: PeerRequest = { hlc: hlc.last, epoch: view.epoch, ...message };
+    const request: PeerRequest = { ...message, hlc: hlc.last, epoch: view.epoch };
     const question = message.kind === 'digest' ? latencies.asked(to) : null;
     standing().asked(to);
     const call = transport.call(to, request, context).subscribe({

@@ -16,7 +16,7 @@ import { PERIODIC_UNSYNCED, type UnsyncedReason } from '../core/sync/unsynced-sl
 import { TABLES, type TableSchema } from '../core/row/table-schema.js';
 import { ringOf, type ClusterView } from './cluster-view.js';
 import type { EngineStats, Recovery, StorageEngine } from '../ports/storage-engine.js';
-import type { MemberRequestBody, PeerReply, PeerRequest, PeerRequestBody, PeerTransport, Stamped } from '../ports/transport.js';
+import type { MemberRequestBody, PeerReply, PeerRequest, PeerRequestBody, PeerTransport } from '../ports/transport.js';
 import { ANTI_ENTROPY_SETTINGS, AntiEntropy, type AntiEntropySettings, type AntiEntropyStats } from './anti-entropy.js';
 import { ClusterMembers, MEMBER_REQUESTS, type MembershipStatus } from './cluster-members.js';
 import { Coordinator } from './coordinator.js';
@@ -29,7 +29,7 @@ import { ItemCounts } from './item-counts.js';
 import { LatencyTracker, type PeerLatency } from './latency-tracker.js';
 import { heldRow } from './held-row.js';
 import { isFenced, PeerCalls } from './peer-calls.js';
-import { Replica } from './replica.js';
+import { Replica, type Answer } from './replica.js';
 import { RowRebuild } from './row-rebuild.js';
 import { RowRelease, type RowReleaseStats } from './row-release.js';
 import { notSynced, rowDamaged, RowStore } from './row-store.js';
@@ -325,11 +325,9 @@ export class StoreNode {
   }
 
   /** What a peer asks of this replica. */
-  peer = (request: PeerRequest, context: CallContext): Observable<PeerReply> => {
+  peer = (request: PeerRequest, _context: CallContext): Observable<PeerReply> => {
     if ('from' in request) this.#detector.calledBy(request.from);
-    if (isAboutMembers(request)) return this.#answerMember(request);
-    if (!isFenced(request)) return this.#replica.handle(request, context);
-    return this.#whenKnown(() => this.#fenced(request, context));
+    return isFenced(request) ? this.#whenKnown(() => this.#answerPeer(request)) : this.#answerPeer(request);
   };
 
   ring = (): RingReply => this.options.view.describe();
@@ -440,33 +438,24 @@ export class StoreNode {
   }
 
   /**
-   * About rows: answered in the epoch in which it was asked, or not at all. What was begun in one epoch and ended in the next
-   * is no answer either: a node that took its rows over meanwhile has not seen it.
+   * What is about rows is answered in the epoch in which it was asked, or not at all. What was begun in one epoch and ended in the
+   * next is no answer either: a node that took its rows over meanwhile has not seen it. Unsubscribing drops the reply.
    */
-  #fenced(request: PeerRequest, context: CallContext): Observable<PeerReply> {
+  #answerPeer(request: PeerRequest): Observable<PeerReply> {
     return new Observable((subscriber) => {
-      const refusal = this.members.refusal(request.epoch);
-      if (refusal !== null) return subscriber.error(refusal);
-      return this.#replica.handle(request, context).subscribe({
-        next: (reply) => {
-          const late = this.members.refusal(request.epoch);
-          if (late === null) subscriber.next(reply);
-          else subscriber.error(late);
-        },
-        error: (error: unknown) => subscriber.error(error),
-        complete: () => subscriber.complete(),
-      });
-    });
-  }
-
-  #answerMember(request: Stamped & MemberRequestBody): Observable<PeerReply> {
-    return new Observable((subscriber) => {
-      this.#hlc.observe(request.hlc, this.options.clock.wallMs());
-      this.members.answer(request, (body, error) => {
-        if (body === null) return subscriber.error(error);
-        subscriber.next({ hlc: this.#hlc.last, ...body });
+      const refusal = (): TriptychError | null => (isFenced(request) ? this.members.refusal(request.epoch) : null);
+      const answer: Answer = (body, error) => {
+        if (subscriber.closed) return;
+        const late = body === null ? error : refusal();
+        if (body === null || late !== null) return subscriber.error(late);
+        subscriber.next({ ...body, hlc: this.#hlc.last });
         subscriber.complete();
-      });
+      };
+      const refused = refusal();
+      if (refused !== null) return subscriber.error(refused);
+      if (!isAboutMembers(request)) return this.#replica.handle(request, answer);
+      this.#hlc.observe(request.hlc, this.options.clock.wallMs());
+      this.members.answer(request, answer);
     });
   }
 }

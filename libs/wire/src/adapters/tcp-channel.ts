@@ -30,7 +30,20 @@ export function tcpNetwork(sockets: SocketFactory = plainSockets): WireNetwork {
       const server = sockets.listen((socket) => new TcpChannel(socket, accept));
       return listening(server, address, settled);
     },
-    defer: (task) => void setImmediate(task),
+    defer: afterThisTurn(),
+  };
+}
+
+/** Tasks of one turn of the event loop run one after another at its end: one immediate for all of them. */
+function afterThisTurn(): WireNetwork['defer'] {
+  let tasks: (() => void)[] = [];
+  const run = (): void => {
+    const due = tasks;
+    tasks = [];
+    for (const task of due) task();
+  };
+  return (task) => {
+    if (tasks.push(task) === 1) setImmediate(run);
   };
 }
 

@@ -40,9 +40,9 @@ export class WireTransport extends Server implements CustomTransportStrategy {
     return this.#port;
   }
 
-  /** A raw handler: no Nest dispatch, nothing but the call. */
-  handle(pattern: string, handler: WireHandler): this {
-    this.server.handle(pattern, handler);
+  /** A raw handler: no Nest dispatch, nothing but the call; `encode` as for WireServer.handle. */
+  handle<Value>(pattern: string, handler: WireHandler<Value>, encode?: (value: Value) => unknown): this {
+    this.server.handle(pattern, handler, encode);
     return this;
   }
 

@@ -18,6 +18,7 @@ export class CausalContext {
   /** As `encode` wrote it. A row that has come through many starts has many actors, and each answer tells its context. */
   #bytes: Uint8Array | null = null;
 
+  /** @param intervalsByActor in the order of the actors */
   private constructor(private readonly intervalsByActor: ReadonlyMap<ActorId, Intervals>) {}
 
   static of(dots: Iterable<Dot>): CausalContext {
@@ -38,7 +39,7 @@ export class CausalContext {
       }
       intervalsByActor.set(actor, intervals);
     }
-    return new CausalContext(intervalsByActor);
+    return new CausalContext(inOrder(intervalsByActor));
   }
 
   get isEmpty(): boolean {
@@ -97,7 +98,7 @@ export class CausalContext {
       const ours = united.get(actor);
       united.set(actor, ours === undefined ? theirs : unite(ours, theirs));
     }
-    return new CausalContext(united);
+    return new CausalContext(inOrder(united));
   }
 
   minus(other: CausalContext): CausalContext {
@@ -134,8 +135,7 @@ export class CausalContext {
 
   /** In the order of the actors, then of the counters; both ends included. */
   *intervals(): Generator<{ readonly actor: ActorId; readonly from: number; readonly to: number }> {
-    for (const actor of [...this.intervalsByActor.keys()].sort()) {
-      const intervals = this.intervalsByActor.get(actor)!;
+    for (const [actor, intervals] of this.intervalsByActor) {
       for (let i = 0; i < intervals.length; i += 2) yield { actor, from: intervals[i]!, to: intervals[i + 1]! };
     }
   }
@@ -145,19 +145,18 @@ export class CausalContext {
    * count, then for each interval the gap since the last one and its length, all varints.
    */
   encode(writer: ByteWriter): void {
-    if (this.intervalsByActor.size < 2) return this.encodeActors(this.intervalsByActor.keys(), writer);
+    if (this.intervalsByActor.size < 2) return this.encodeActors(writer);
     if (this.#bytes === null) {
       const own = new ByteWriter();
-      this.encodeActors([...this.intervalsByActor.keys()].sort(), own);
+      this.encodeActors(own);
       this.#bytes = new Uint8Array(own.finish()); // a copy of its own: a small piece of a pool keeps the whole pool
     }
     writer.fixed(this.#bytes);
   }
 
-  private encodeActors(actors: Iterable<ActorId>, writer: ByteWriter): void {
+  private encodeActors(writer: ByteWriter): void {
     writer.varint(this.intervalsByActor.size);
-    for (const actor of actors) {
-      const intervals = this.intervalsByActor.get(actor)!;
+    for (const [actor, intervals] of this.intervalsByActor) {
       writer.hex(actor);
       writer.varint(intervals.length / 2);
       let end = 0;
@@ -197,8 +196,19 @@ export class CausalContext {
     const changed = new Map(this.intervalsByActor);
     if (intervals.length === 0) changed.delete(actor);
     else changed.set(actor, intervals);
-    return new CausalContext(changed);
+    // An actor that was there before keeps its turn.
+    return new CausalContext(changed.size > this.intervalsByActor.size ? inOrder(changed) : changed);
   }
+}
+
+/** The same, by the order of the actors. */
+function inOrder(intervalsByActor: Map<ActorId, Intervals>): Map<ActorId, Intervals> {
+  let previous = '';
+  for (const actor of intervalsByActor.keys()) {
+    if (actor < previous) return new Map([...intervalsByActor].sort(([a], [b]) => (a < b ? -1 : 1)));
+    previous = actor;
+  }
+  return intervalsByActor;
 }
 
 const corrupt = (message: string): TriptychError => new TriptychError('STORE_RECORD_CORRUPT', message);

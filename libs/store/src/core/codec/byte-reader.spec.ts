@@ -55,6 +55,21 @@ describe('a reader of damaged bytes', () => {
     expect(refusedAt([0x80], varint)).toBe(1);
   });
 
+  it('reads a name as it reads a string, whichever were met before', () => {
+    const names = fc.array(fc.oneof(fc.constantFrom('a1', 'b1', 'c1', 'zone-a', 'zone-b', ''), fc.string({ unit: 'binary', maxLength: 3 }), fc.string({ maxLength: 200 })), { maxLength: 40 });
+    fc.assert(
+      fc.property(names, (written) => {
+        const writer = new ByteWriter();
+        for (const name of written) writer.string(name);
+        const reader = new ByteReader(writer.finish());
+        expect(written.map(() => reader.name())).toEqual(written);
+        reader.end();
+      }),
+    );
+    for (const cut of [[], [1], [3, 97, 98], [0x80], [0x80, 0x01, 97]]) refusedAt(cut, (reader) => reader.name());
+    refusedAt([1, 0xff], (reader) => reader.name());
+  });
+
   it('refuses a length beyond the end without reading it', () => {
     expect(refusedAt([0x05, 1, 2, 3, 4], (reader) => reader.bytes())).toBe(1);
     expect(refusedAt([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f], (reader) => reader.string())).toBe(8);

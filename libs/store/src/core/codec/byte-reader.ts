@@ -8,6 +8,11 @@
 import { isUtf8 } from 'node:buffer';
 import { TriptychError } from '@app/contracts';
 
+/** A power of two. */
+const NAMES_KEPT = 64;
+/** The name met last, by its length, its first and its last character. */
+const names: (string | undefined)[] = new Array<string | undefined>(NAMES_KEPT).fill(undefined);
+
 export class ByteReader {
   readonly #buffer: Buffer;
   #offset = 0;
@@ -39,17 +44,18 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = this.u8();
-    if (value < 0x80) return value;
-    value &= 0x7f;
-    for (let unit = 0x80; unit <= 2 ** 49; unit *= 0x80) {
+    let low = 0;
+    let high = 0;
+    // Beyond 31 bits the shift operators cut numbers off: four bytes of 7 bits each, then the other four.
+    for (let shift = 0; shift < 56; shift += 7) {
       const byte = this.u8();
-      value += (byte & 0x7f) * unit;
-      if (byte < 0x80) {
-        if (byte === 0) throw this.#corrupt('a varint is longer than it need be');
-        if (value > Number.MAX_SAFE_INTEGER) throw this.#corrupt('a varint is beyond 2^53 - 1');
-        return value;
-      }
+      if (shift < 28) low |= (byte & 0x7f) << shift;
+      else high |= (byte & 0x7f) << (shift - 28);
+      if (byte >= 0x80) continue;
+      if (byte === 0 && shift > 0) throw this.#corrupt('a varint is longer than it need be');
+      const value = high * 2 ** 28 + low;
+      if (value > Number.MAX_SAFE_INTEGER) throw this.#corrupt('a varint is beyond 2^53 - 1');
+      return value;
     }
     throw this.#corrupt('a varint has no end');
   }
@@ -74,8 +80,25 @@ export class ByteReader {
   string(): string {
     const byteCount = this.varint();
     const start = this.#take(byteCount);
+    if (byteCount < 0x80 && this.#isAscii(start, byteCount)) return this.#buffer.toString('latin1', start, start + byteCount);
     if (!isUtf8(this.#buffer.subarray(start, start + byteCount))) throw this.#corrupt('text is not UTF-8');
     return this.#buffer.toString('utf8', start, start + byteCount);
+  }
+
+  /** A string as `string` reads it, one of few that are met over and over: a table, a level, a node. It is not made each time. */
+  name(): string {
+    const byteCount = this.#buffer[this.#offset] ?? 0;
+    if (byteCount === 0 || byteCount >= 0x80 || byteCount >= this.remaining) return this.string();
+    const start = this.#offset + 1;
+    const slot = (byteCount * 31 + this.#buffer[start]! * 7 + this.#buffer[start + byteCount - 1]!) & (NAMES_KEPT - 1);
+    const known = names[slot];
+    if (known !== undefined && known.length === byteCount && this.#isText(known, start)) {
+      this.#offset = start + byteCount;
+      return known;
+    }
+    const name = this.string();
+    if (name.length === byteCount) names[slot] = name;
+    return name;
   }
 
   ordered(): string {
@@ -89,6 +112,19 @@ export class ByteReader {
   /** Nothing may be left. */
   end(): void {
     if (this.remaining > 0) throw this.#corrupt(`${this.remaining} bytes too many`);
+  }
+
+  #isText(text: string, start: number): boolean {
+    const buffer = this.#buffer;
+    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== buffer[start + i]) return false;
+    return true;
+  }
+
+  /** Most strings are short ids, and a loop over them costs less than a view and a call out of JavaScript. */
+  #isAscii(start: number, byteCount: number): boolean {
+    const buffer = this.#buffer;
+    for (let at = start; at < start + byteCount; at++) if (buffer[at]! > 0x7f) return false;
+    return true;
   }
 
   #take(byteCount: number): number {

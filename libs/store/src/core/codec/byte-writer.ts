@@ -50,13 +50,16 @@ export class ByteWriter {
     assert(value >= 0 && Number.isSafeInteger(value), 'varint out of range');
     this.#reserve(8);
     const buffer = this.#buffer;
+    let at = this.#length;
     let rest = value;
-    while (rest >= 0x80) {
-      // Beyond 31 bits the shift operators cut numbers off, so large ones are divided.
-      buffer[this.#length++] = (rest % 0x80) | 0x80;
-      rest = rest <= 0x7fffffff ? rest >>> 7 : Math.floor(rest / 0x80);
+    if (rest > 0x7fffffff) {
+      // Beyond 31 bits the shift operators cut numbers off: four bytes of 7 bits first, and what is left has 25 at most.
+      rest = Math.floor(value / 2 ** 28);
+      for (let low = value - rest * 2 ** 28, count = 0; count < 4; count++, low >>>= 7) buffer[at++] = (low & 0x7f) | 0x80;
     }
-    buffer[this.#length++] = rest;
+    for (; rest >= 0x80; rest >>>= 7) buffer[at++] = (rest & 0x7f) | 0x80;
+    buffer[at++] = rest;
+    this.#length = at;
   }
 
   /** The bytes alone; the reader knows how many. */
@@ -88,13 +91,14 @@ export class ByteWriter {
    * @throws TriptychError REQUEST_INVALID on half a surrogate pair: UTF-8 has no spelling for it
    */
   string(text: string): void {
-    if (text.length < 0x80 && this.#shortAscii(text)) return;
+    const { length } = text; // looked up once: a string's shape is any of many
+    if (length < 0x80 && this.#shortAscii(text, length)) return;
     const byteCount = Buffer.byteLength(text);
     this.varint(byteCount);
     this.#reserve(byteCount);
     const start = this.#length;
     this.#length += this.#buffer.write(text, start, 'utf8');
-    if (byteCount !== text.length && this.#buffer.toString('utf8', start, this.#length) !== text) {
+    if (byteCount !== length && this.#buffer.toString('utf8', start, this.#length) !== text) {
       throw new TriptychError('REQUEST_INVALID', 'text is not well-formed Unicode');
     }
   }
@@ -125,16 +129,17 @@ export class ByteWriter {
   }
 
   /** Most strings are short ids, and a loop over them costs less than a call out of JavaScript. False on anything else. */
-  #shortAscii(text: string): boolean {
-    this.#reserve(1 + text.length);
+  #shortAscii(text: string, length: number): boolean {
+    this.#reserve(1 + length);
+    const buffer = this.#buffer;
     const start = this.#length + 1;
-    for (let i = 0; i < text.length; i++) {
+    for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
       if (code > 0x7f) return false;
-      this.#buffer[start + i] = code;
+      buffer[start + i] = code;
     }
-    this.#buffer[this.#length] = text.length;
-    this.#length = start + text.length;
+    buffer[start - 1] = length;
+    this.#length = start + length;
     return true;
   }
 

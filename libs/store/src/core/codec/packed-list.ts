@@ -1,7 +1,7 @@
 /**
  * The items of a page as the bytes that travel between a node and its clients. A page is most of what a list costs on the
- * wire, so it is kept apart from the rest of the reply, and made once for as long as the node keeps the page itself
- * (row-pages.ts). Refused: objects in msgpack, as all other messages have them; 20 items cost 270,000 instructions to encode
+ * wire, so it is apart from the rest of the reply (client-messages.ts), and made once for as long as the node keeps the page itself
+ * (row-pages.ts). Refused: objects in msgpack; 20 items cost 270,000 instructions to encode
  * and 70,000 to decode, this way some 30,000 to decode and nothing to encode what was sent before.
  *
  *     count u32   length of all names u32   of all positions u32            little-endian, as all numbers here
@@ -11,29 +11,22 @@
  *
  * Values repeat: of a favorite it says where it was added from and its genre. Items with the same value share its bytes.
  */
-import type { Item, ListReply } from '@app/contracts';
+import type { Item } from '@app/contracts';
 import { TriptychError } from '@app/contracts';
 
 const HEAD_BYTES = 12;
 const ITEM_BYTES = 16;
 
-/** A reply with its items as bytes: a page that was packed before is not packed again. */
-export type PackedListReply = Omit<ListReply, 'items'> & { readonly items: Uint8Array };
-
 const packed = new WeakMap<readonly Item[], Uint8Array>();
 
-export function packList(reply: ListReply): PackedListReply {
-  let items = packed.get(reply.items);
-  if (items === undefined) packed.set(reply.items, (items = packItems(reply.items)));
-  return { ...reply, items };
+/** A page that was packed before is not packed again. */
+export function packItems(items: readonly Item[]): Uint8Array {
+  let bytes = packed.get(items);
+  if (bytes === undefined) packed.set(items, (bytes = bytesOf(items)));
+  return bytes;
 }
 
-/** @throws TriptychError WIRE_PROTOCOL on bytes that `packList` did not make */
-export function unpackList(reply: PackedListReply): ListReply {
-  return { ...reply, items: unpackItems(reply.items) };
-}
-
-function packItems(items: readonly Item[]): Uint8Array {
+function bytesOf(items: readonly Item[]): Uint8Array {
   const values = new Map<string, { readonly index: number; readonly value: Buffer }>();
   let nameBytes = 0;
   let positionBytes = 0;
@@ -72,7 +65,8 @@ function packItems(items: readonly Item[]): Uint8Array {
   return bytes;
 }
 
-function unpackItems(packedItems: Uint8Array): Item[] {
+/** @throws TriptychError WIRE_PROTOCOL on bytes that `packItems` did not make */
+export function unpackItems(packedItems: Uint8Array): Item[] {
   const bytes = bufferOf(packedItems);
   const numbers = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
