@@ -73,6 +73,11 @@ describe('a message between replicas that is sent all the time', () => {
   });
 });
 
+it.each([undefined, null, 7, 'text'])('%s is no message', (payload) => {
+  expect(codeOf(() => decodePeerRequest(payload))).toBe('REQUEST_INVALID');
+  expect(codeOf(() => decodePeerReply(payload))).toBe('WIRE_PROTOCOL');
+});
+
 it('what is said now and then goes as it is', () => {
   const ping: PeerRequest = { hlc: 1, epoch: 1, kind: 'ping', from: nodeId('a1') };
   const pong: PeerReply = { hlc: 1, kind: 'pong' };

@@ -29,9 +29,9 @@ export function encodePeerRequest(request: PeerRequest): Uint8Array | PeerReques
   return writer.finish();
 }
 
-/** @throws TriptychError REQUEST_INVALID on bytes that are none of ours */
+/** @throws TriptychError REQUEST_INVALID on bytes that are none of ours, or what is no message at all */
 export function decodePeerRequest(payload: unknown): PeerRequest {
-  return payload instanceof Uint8Array ? readMessage(payload, 'REQUEST_INVALID', readRequest) : (payload as PeerRequest);
+  return isObject(payload) ? (payload as PeerRequest) : readMessage(payload, 'REQUEST_INVALID', readRequest);
 }
 
 function readRequest(reader: ByteReader): PeerRequest {
@@ -58,9 +58,9 @@ export function encodePeerReply(reply: PeerReply): Uint8Array | PeerReply {
   return writer.finish();
 }
 
-/** @throws TriptychError WIRE_PROTOCOL on bytes that are none of ours */
+/** @throws TriptychError WIRE_PROTOCOL, as `decodePeerRequest` */
 export function decodePeerReply(payload: unknown): PeerReply {
-  return payload instanceof Uint8Array ? readMessage(payload, 'WIRE_PROTOCOL', readReply) : (payload as PeerReply);
+  return isObject(payload) ? (payload as PeerReply) : readMessage(payload, 'WIRE_PROTOCOL', readReply);
 }
 
 function readReply(reader: ByteReader): PeerReply {
@@ -72,5 +72,8 @@ function readReply(reader: ByteReader): PeerReply {
   if (vote > 1) throw unknown(vote);
   return { hlc, kind: 'digest', vote: vote === 1, digest: reader.bytes() } satisfies Whole<Extract<PeerReply, { kind: 'digest' }>>;
 }
+
+/** One that came as msgpack. */
+const isObject = (payload: unknown): boolean => typeof payload === 'object' && payload !== null && !(payload instanceof Uint8Array);
 
 const unknown = (kind: number): TriptychError => new TriptychError('STORE_RECORD_CORRUPT', `a message between replicas of kind ${kind} is not known`);
