@@ -67,8 +67,12 @@ const FORMAT = 1;
 const ON_QUORUM = 1;
 const FORGOTTEN = ['nothing', 'on-quorum', 'anywhere'] as const;
 
+/** Of a context's actor: its name, and one interval of some thousand writes. */
+const ACTOR_BYTES = 14;
+
 export function encodeSeen({ context, isOnQuorum, hlc, pending, forgotten }: SeenRow): Uint8Array {
-  const writer = new ByteWriter();
+  // Room for all of it at once: a row that came through many starts has many actors, and each answer says this.
+  const writer = new ByteWriter(64 + ACTOR_BYTES * context.actorCount);
   writer.u8(FORMAT);
   writer.u8((isOnQuorum ? ON_QUORUM : 0) | (FORGOTTEN.indexOf(forgotten) << 1));
   writer.varint(hlc);
