@@ -16,7 +16,7 @@ export async function diskPerFavorite({ directory: parent, programs, say, size }
   const directory = path.join(parent, 'one-replica');
   const users = Math.ceil(size.favorites / SHORT_LIST);
   say(`filling one replica with ${users} lists of ${SHORT_LIST}`);
-  const favorites = await fillStore(programs, { directory, clusterId: 'bench', nodeId: 'a1', users, films: SHORT_LIST, lists: 'any', ring: null, compact: true });
+  const favorites = await fillStore(programs, { directory, clusterId: 'bench', nodeId: 'a1', users, films: SHORT_LIST, lists: 'any', ring: null });
   const bytes = { table: 0, checkpoints: 0, log: 0, other: 0 };
   for (const name of readdirSync(directory)) {
     const kind = name === 'live.table' ? 'table' : name.startsWith('checkpoint-') ? 'checkpoints' : name.startsWith('log-') ? 'log' : 'other';

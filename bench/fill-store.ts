@@ -3,7 +3,7 @@
  * lists given as the deltas that adds make, one batch a list. What lies there then is what adds would have left, at a tenth
  * of the cost of a request for each. Says how many favorites the node holds now, and ends.
  *
- *     node fill-store.js '{"directory": ..., "clusterId": ..., "nodeId": "a1", "users": 1000, "films": 20, "lists": "any", "ring": null, "compact": true}'
+ *     node fill-store.js '{"directory": ..., "clusterId": ..., "nodeId": "a1", "users": 1000, "films": 20, "lists": "any", "ring": null}'
  */
 import { nodeId as nodeIdOf, type RingMember } from '@app/contracts';
 import { founded, sipHash128, tokenOf, TokenRing } from '@app/store';
@@ -26,8 +26,6 @@ export interface StoreFilling {
   readonly lists: 'same' | 'any';
   /** Whom the rows belong to; null where they are all this node's. */
   readonly ring: { readonly members: readonly RingMember[]; readonly replicationFactor: number } | null;
-  /** Ends with a checkpoint, behind which the log is trimmed. */
-  readonly compact: boolean;
 }
 
 export interface StoreFilled {
@@ -38,7 +36,7 @@ export interface StoreFilled {
 const AT_ONCE = 1_000;
 const LOOK_EVERY_MS = 10;
 
-const { directory, clusterId, nodeId, users, films, lists, ring, compact } = JSON.parse(process.argv[2]!) as StoreFilling;
+const { directory, clusterId, nodeId, users, films, lists, ring } = JSON.parse(process.argv[2]!) as StoreFilling;
 const { engine } = openLmdbEngine({ directory, clusterId, nodeId, clock: systemClock });
 // As the service keys them.
 const rows = new RowStore(engine, new RowHasher(sipHash128(new Uint8Array(16), Buffer.from(clusterId))), () => 'latest', () => {});
@@ -51,16 +49,13 @@ const written = (user: string): Promise<void> =>
   new Promise((resolve, reject) => rows.applyAll({ table: 'favorites', row: user }, listed(), (error) => (error ? reject(error) : resolve())));
 
 let favorites = 0;
-await fill(0, compact ? users - 1 : users);
-if (compact) {
-  // Two are kept, and the log from the older one on.
-  await checkpointTaken();
-  await fill(users - 1, users);
-  await checkpointTaken();
-}
+await fill(0, users - 1);
+// Two are kept, and the log from the older one on: behind them it is trimmed.
+await checkpointTaken();
+await fill(users - 1, users);
+await checkpointTaken();
 await new Promise<void>((resolve, reject) => engine.close((error) => (error ? reject(error) : resolve())));
 process.stdout.write(JSON.stringify({ favorites } satisfies StoreFilled));
-
 
 async function fill(from: number, to: number): Promise<void> {
   let waiting: Promise<void>[] = [];

@@ -26,7 +26,7 @@ export async function fillCluster({ programs, say }: Bench, { name: server, clus
   await cluster.stop('store');
   await inParallel(availableParallelism(), (index) => index < stores.length, async (index) => {
     const { name, dataDirectory } = stores[index]!;
-    const favorites = await fillStore(programs, { directory: dataDirectory!, clusterId, nodeId: name, users, films, lists: 'same', ring, compact: true });
+    const favorites = await fillStore(programs, { directory: dataDirectory!, clusterId, nodeId: name, users, films, lists: 'same', ring });
     say(`${server}: ${name} holds ${favorites} favorites`);
   });
   await cluster.start('store');
